@@ -1,0 +1,28 @@
+# `cmake --install`: the program, and the library as one archive with its headers, found by
+# find_package(monopod) and by pkg-config.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+# The folders that the public headers stand for, in one archive.
+add_library(monopod_archive STATIC
+  $<TARGET_OBJECTS:monopod_fmt> $<TARGET_OBJECTS:monopod_base>
+  $<TARGET_OBJECTS:monopod_protocol> $<TARGET_OBJECTS:monopod_store> $<TARGET_OBJECTS:monopod_lock>)
+set_target_properties(monopod_archive PROPERTIES
+  LINKER_LANGUAGE CXX OUTPUT_NAME monopod EXPORT_NAME monopod)
+target_compile_features(monopod_archive INTERFACE cxx_std_20)
+target_include_directories(monopod_archive INTERFACE $<INSTALL_INTERFACE:include>)
+target_link_libraries(monopod_archive INTERFACE SQLite::SQLite3 Threads::Threads tl::expected)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/monopod)
+install(TARGETS monopod)
+install(TARGETS monopod_archive EXPORT monopod)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/monopod TYPE INCLUDE FILES_MATCHING PATTERN *.h)
+install(EXPORT monopod NAMESPACE monopod:: FILE monopodTargets.cmake DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/monopodConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+# So that the copy can be moved.
+file(RELATIVE_PATH prefix_from_pkgconfig /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+configure_file(${PROJECT_SOURCE_DIR}/cmake/monopod.pc.in ${PROJECT_BINARY_DIR}/monopod.pc @ONLY)
+install(FILES ${PROJECT_SOURCE_DIR}/cmake/monopodConfig.cmake
+  ${PROJECT_BINARY_DIR}/monopodConfigVersion.cmake DESTINATION ${package_dir})
+install(FILES ${PROJECT_BINARY_DIR}/monopod.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -1,0 +1,68 @@
+# What every folder says of itself, in one line each.
+
+add_library(monopod_options INTERFACE)
+target_include_directories(monopod_options INTERFACE
+  ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
+target_compile_options(monopod_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast
+  -Woverloaded-virtual -Wno-missing-field-initializers -Werror -fno-omit-frame-pointer)
+if(MONOPOD_SANITIZE)
+  add_compile_options(-fsanitize=${MONOPOD_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${MONOPOD_SANITIZE})
+endif()
+if(MONOPOD_FUZZ)
+  # The libraries too: the fuzzer steers by the coverage of what it calls.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+# fmt as every folder uses it.
+add_library(monopod_fmt STATIC ${PROJECT_SOURCE_DIR}/cmake/fmt.cc)
+
+# monopod_library(name SOURCES ... DEPENDS ...): the folder's one target, monopod_<name>.
+function(monopod_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_library(monopod_${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(monopod_${name} PUBLIC monopod_options ${ARG_DEPENDS})
+endfunction()
+
+# monopod_executable(name SOURCES ... DEPENDS ...): a program, at the top of the build folder,
+# and fully static with MONOPOD_STATIC.
+function(monopod_executable name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE monopod_options ${ARG_DEPENDS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+  if(MONOPOD_STATIC)
+    target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/static_dlopen.cc)
+    target_link_options(${name} PRIVATE -static -Wl,--wrap=dlopen)
+  endif()
+endfunction()
+
+# Tests have labels, by which a developer picks or leaves out some (`ctest -L`), and which name
+# the target that builds just those.
+foreach(label pure store process)
+  add_custom_target(${label}_tests)
+endforeach()
+
+# monopod_test(name SOURCES ... DEPENDS ... [LABELS ...]): one GoogleTest program, each test
+# of it a test of CTest.
+#   pure     no file, process, thread or clock
+#   store    files and threads
+#   process  starts processes
+function(monopod_test name)
+  if(NOT MONOPOD_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE monopod_options ${ARG_DEPENDS} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE MONOPOD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  foreach(label ${ARG_LABELS})
+    add_dependencies(${label}_tests ${name})
+  endforeach()
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()
