@@ -1,0 +1,30 @@
+#include "src/protocol/observation.h"
+
+#include <algorithm>
+
+namespace monopod::protocol {
+
+std::chrono::milliseconds OutstandingKill(const Record& record) {
+  // A recovering hold counts its own kill time too: its next write may have begun the work.
+  const bool claimed = record.phase == Phase::kHeld || record.phase == Phase::kRecovering;
+  return claimed ? std::max(record.kill, record.owed_kill) : record.owed_kill;
+}
+
+void Observation::Saw(const Snapshot& snapshot, BootTime received) {
+  const bool vanished = saw_anything_ && last_.exists() &&
+                        (!snapshot.exists() || snapshot.record.origin != last_.record.origin);
+  if (vanished && OutstandingKill(last_.record).count() > 0) {
+    debt_kill_ = std::max(debt_kill_, OutstandingKill(last_.record));
+    debt_since_ = received;
+  }
+  const bool same_stamp = saw_anything_ && last_.exists() && snapshot.exists() && !vanished &&
+                          last_.record.stamp == snapshot.record.stamp &&
+                          last_.record.holder.instance == snapshot.record.holder.instance;
+  const BootTime since =
+      received - std::max(std::chrono::nanoseconds(snapshot.record.credit), snapshot.known_silence);
+  silent_since_ = same_stamp ? std::min(silent_since_, since) : since;
+  last_ = snapshot;
+  saw_anything_ = true;
+}
+
+}  // namespace monopod::protocol

@@ -1,0 +1,231 @@
+// One claim on a lock that is kept in records: from the first read to the release.
+//
+// The machine does no I/O, starts no thread and reads no clock. A driver asks `Next(now)` what to
+// do, does it, and gives the answer to `OnRead`, `OnWrite` or `OnAwaited`; the blocking driver of
+// src/lock and the simulator of sim/ drive the same machine.
+//
+// Guarantees, whatever the order and fate of the calls (docs/PROTOCOL.md has the argument):
+// - It never tells `kAcquired` or `kTakenOver` before earlier work is over, within the clock
+//   bounds (I10), nor believes in a hold past its last landed write's send time + kill (I4).
+// - An outcome that is unknown is resolved by reading back its own stamp; when it gives up, no
+//   write of its own can land later and win (I5), unless `kIndeterminate` says so.
+// - It changes or ends no other claim's hold (I9).
+//
+// It does not promise order among waiters, and it trusts the store to be linearizable.
+//
+// Threads: none; calls must not overlap.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "monopod/result.h"
+#include "monopod/event.h"
+#include "src/protocol/observation.h"
+#include "src/protocol/record_store.h"
+#include "src/protocol/times.h"
+
+namespace monopod::protocol {
+
+// The moment of a call, on both clocks. The wall clock is written into records for people, and
+// is otherwise a hint only.
+struct Moment {
+  BootTime boot;
+  WallTime wall;
+};
+
+struct Claim {
+  std::string lock;
+  Holder holder;  // `instance` must be a nonce of this claim alone
+  Times times;
+  HoldKind kind = HoldKind::kProcess;
+  std::optional<int> slots;                              // unset: whatever the lock has
+  std::chrono::nanoseconds lock_delay{0};                // added after an end that was not clean
+  bool recovery_delay = true;                            // false gives up I10
+  std::optional<std::chrono::nanoseconds> foreign_ttl;   // unset: foreign holds never go stale
+  bool wait_for_live_holder = true;                      // false: --no-wait
+  std::optional<BootTime> give_up_at;                    // unset: waits for ever
+  std::chrono::nanoseconds store_timeout = std::chrono::seconds(10);
+};
+
+struct ReadAction {
+  std::string name;
+  BootTime deadline;
+};
+struct WriteAction {
+  std::string name;
+  Version expected;
+  Record record;
+  BootTime deadline;
+};
+// Wait until one of `seen` changed, or `until`. Any wake-up is right, also for no reason.
+struct AwaitAction {
+  std::vector<Seen> seen;
+  BootTime until;
+};
+// Nothing to do before `until` or before the caller calls Stop().
+struct IdleAction {
+  BootTime until;
+};
+struct TellAction {
+  Event event;
+};
+enum class Outcome : std::uint8_t {
+  kNotAcquired,  // gave up; nothing of this claim is left
+  kReleased,     // held, and ended clean
+  kLost,         // held, and the hold ended otherwise
+  kFailed,       // see DoneAction::error; nothing of this claim is left
+  kUnknown,      // a write of this claim may have landed or may still land; see error
+};
+struct DoneAction {
+  Outcome outcome = Outcome::kNotAcquired;
+  Error error;
+};
+using Action =
+    std::variant<ReadAction, WriteAction, AwaitAction, IdleAction, TellAction, DoneAction>;
+
+class RecordMachine {
+ public:
+  using NonceSource = std::function<std::string()>;
+
+  RecordMachine(Claim claim, NonceSource nonces);
+
+  // What to do now. Until the answer to a read, write or await has been given, do not ask again.
+  // Tell and Done need no answer; after Done only Done follows.
+  Action Next(Moment now);
+
+  void OnRead(const Result<Snapshot>& reply, Moment received);
+  // `sent` is the moment before the write was handed to the store.
+  void OnWrite(const Result<Written>& reply, Moment sent, Moment received);
+  void OnAwaited();
+
+  // The caller wants no more: give up the claim, or release the hold. If the machine has told
+  // `kAcquired` or `kTakenOver`, the work must be over before this is called. The machine ends
+  // with Done by `end_by` or soon after it.
+  void Stop(BootTime end_by);
+
+  // The deadlines of the work, once acquired was told.
+  std::optional<Tenure> tenure() const;
+  Token token() const { return token_; }
+  int slot() const { return slot_; }
+
+ private:
+  enum class State : std::uint8_t { kSeeking, kHolding, kLost, kEnding };
+  enum class WriteKind : std::uint8_t { kPrepare, kClaim, kRenew, kFree, kFence, kCredit };
+
+  // One slot's record as this candidate knows it.
+  struct Slot {
+    std::string name;
+    Observation observation;
+    bool fresh = false;         // read since the last wake-up
+    bool credit_tried = false;  // when giving up
+  };
+  // When a slot can be had, and when the work under it may begin.
+  struct Chance {
+    BootTime claimable_at;
+    BootTime work_may_begin;
+    BootTime counted_from;  // the recovery is counted from here
+    std::chrono::milliseconds owed_kill{0};
+    bool clean = true;  // nothing earlier can still run
+  };
+
+  // Seeking a slot: record_machine_seek.cc.
+  Action NextSeeking(Moment now);
+  std::optional<Action> NextRefresh(Moment now);
+  std::optional<Action> ReadOrPrepare(int slot, Moment now);
+  std::optional<Error> CheckSlots(const Record& first) const;
+  int SlotsToUse() const;
+  std::optional<Chance> ChanceOf(const Slot& slot, Moment now) const;
+  Action Prepare(int slot, Moment now);
+  Action ClaimSlot(int slot, const Chance& chance, Moment now);
+  bool LooksExpired(const Slot& slot, Moment now) const;
+  bool MayStillWait(Moment now) const;
+  bool StoreTimedOut(Moment now) const;
+  Action FailUnavailable();
+  Action AwaitSlots(Moment now);
+  Action GiveUp(Moment now);
+  Action NextCreditOrDone(Moment now);
+  bool DeservesCredit(const Slot& slot, Moment now) const;
+  void TellOwner(EventKind kind, Moment now);
+
+  // Holding a slot, and ending: record_machine_hold.cc.
+  Action NextHolding(Moment now);
+  Action NextEnding(Moment now);
+  Action Renew(Moment now);
+  Action TellHeld(Moment now);
+  void HoldingRead(const Snapshot& snapshot);
+  void EndingRead(const Snapshot& snapshot);
+  void ClaimLanded(const Record& record, BootTime sent);
+  struct Loss {
+    std::string detail;
+    bool over = false;      // the store no longer shows this hold
+    Record successor = {};  // what it shows instead
+  };
+  void Lose(Loss loss);
+  void ForgetClaim();
+  Record FreeRecord(Moment now);
+
+  // Both.
+  Action EmitRead(int slot, BootTime now);
+  Action EmitWrite(WriteKind kind, int slot, Record record, BootTime now);
+  Action Finish(Outcome outcome, Error error = {});
+  BootTime CallDeadline(BootTime now) const;
+  void OnFailure(const Error& error, BootTime received, bool writing);
+  void OnContact(BootTime received, bool writing);
+  bool IsMine(const Snapshot& snapshot) const;
+  Slot& slot_at(int slot) { return slots_[static_cast<std::size_t>(slot)]; }
+  const Slot& slot_at(int slot) const { return slots_[static_cast<std::size_t>(slot)]; }
+  const Snapshot& own() const { return slot_at(slot_).observation.last(); }
+
+  const Claim claim_;
+  const NonceSource nonces_;
+
+  State state_ = State::kSeeking;
+  std::vector<Slot> slots_;    // slot 0 first; sized when its record says how many there are
+  int home_ = 0;               // where this candidate begins to look, to spread the crowd
+  std::deque<Event> events_;   // to be told, oldest first
+  std::optional<DoneAction> done_;
+
+  // The call that was handed out.
+  int call_slot_ = 0;
+  WriteKind write_kind_ = WriteKind::kPrepare;
+  Record write_record_;
+  Version write_expected_;
+
+  // Contact with the store.
+  std::optional<BootTime> last_contact_;  // at first the first call of Next
+  bool contacted_ = false;      // a write landed, or somebody was seen to hold the lock
+  bool write_failing_ = false;  // the last failure was a write's
+  BootTime retry_at_{};
+  std::chrono::nanoseconds backoff_{0};
+  Error last_error_;
+  bool looked_ = false;  // every slot was looked at, or a claim was tried
+
+  // The claim and the hold.
+  int slot_ = -1;                 // the slot that was claimed; -1 while seeking freely
+  bool unresolved_ = false;       // a claim write may have landed or may still land,
+  Version unresolved_version_;    // if the record has this version then
+  std::map<std::string, BootTime> attempts_;  // stamp -> send time of writes of unknown fate
+  Token token_ = 0;
+  Chance chance_{};
+  Snapshot previous_;             // what was there before the claim
+  std::string waiting_for_;       // the owners that `kWaiting` was told about
+  bool begun_ = false;            // phase `held` landed: nothing earlier can still run
+  bool told_ = false;             // the caller was told that it holds
+  bool must_read_ = false;        // the fate of a write is unknown, or it met a change
+  BootTime proof_{};              // send time of the latest write that landed
+  std::chrono::nanoseconds renew_jitter_{0};
+
+  // Ending.
+  BootTime end_by_{};
+  bool ended_elsewhere_ = false;  // somebody else ended the hold
+  bool free_unknown_ = false;     // the ending write may have landed
+  Outcome ending_as_ = Outcome::kNotAcquired;
+};
+
+}  // namespace monopod::protocol
