@@ -1,0 +1,21 @@
+// What a LockClient has: an open store and who it acts for.
+#pragma once
+
+#include "monopod/lock_client.h"
+#include "src/lock/store_url.h"
+
+namespace monopod {
+
+struct LockClient::Impl {
+  ClientOptions options;
+  lock::OpenedStore opened;
+  Holder holder;
+
+  protocol::RecordStore& store() const { return *opened.store; }
+  BootTime Deadline() const { return BootClock::now() + options.store_timeout; }
+  void Tell(Event event) const {
+    if (options.on_event) options.on_event(event);
+  }
+};
+
+}  // namespace monopod

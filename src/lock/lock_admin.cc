@@ -1,0 +1,277 @@
+// What an administrator does with locks: look, break, create, resize.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "src/base/duration.h"
+#include "src/base/lock_name.h"
+#include "src/base/nonce.h"
+#include "src/base/wait.h"
+#include "src/lock/client_impl.h"
+#include "src/lock/record_update.h"
+#include "src/protocol/observation.h"
+
+namespace monopod {
+namespace {
+
+using protocol::OutstandingKill;
+using protocol::Phase;
+using protocol::Record;
+using protocol::Snapshot;
+using std::chrono::milliseconds;
+
+SlotState StateOf(const Snapshot& snapshot) {
+  const Record& record = snapshot.record;
+  switch (record.phase) {
+    case Phase::kFree: return SlotState::kFree;
+    case Phase::kRetired: return SlotState::kRetired;
+    case Phase::kRecovering:
+    case Phase::kHeld: break;
+  }
+  const bool expired = record.kind != HoldKind::kSticky && !record.foreign &&
+                       (snapshot.known_silence >= record.ttl ||
+                        record.renewed + record.ttl < WallNow());
+  if (expired) return SlotState::kExpired;
+  return record.phase == Phase::kHeld ? SlotState::kHeld : SlotState::kRecovering;
+}
+
+SlotStatus StatusOf(int slot, const Snapshot& snapshot) {
+  const Record& record = snapshot.record;
+  SlotStatus status{.slot = slot,
+                    .state = StateOf(snapshot),
+                    .holder = record.holder,
+                    .foreign = record.foreign,
+                    .kind = record.kind,
+                    .token = record.token,
+                    .acquired = record.acquired,
+                    .renewed = record.renewed,
+                    .ttl = record.ttl,
+                    .owed = record.owed_kill,
+                    .note = record.note};
+  status.holder.instance.clear();
+  return status;
+}
+
+Error NoSuchLock(std::string_view lock) {
+  return {ErrorCode::kNotFound, fmt::format("there is no lock \"{}\"", lock)};
+}
+
+Result<void> CheckSlotCount(int slots) {
+  if (slots >= 1 && slots <= kMaxSlots) return {};
+  return Fail(ErrorCode::kInvalidArgument,
+              fmt::format("{} slots are not allowed: 1 to {}", slots, kMaxSlots));
+}
+
+Record NewRecord(Phase phase) {
+  Record record;
+  record.phase = phase;
+  record.origin = RandomNonce();
+  record.stamp = RandomNonce();
+  return record;
+}
+
+// Retired, if nobody holds it: also a record that is retired already is written again, so that a
+// claimant that read the old number of slots fails.
+Result<Record> Retired(const Snapshot& snapshot) {
+  if (!snapshot.exists()) return NewRecord(Phase::kRetired);
+  Record record = snapshot.record;
+  if (record.phase == Phase::kHeld || record.phase == Phase::kRecovering) {
+    return Fail(ErrorCode::kConflict, fmt::format("held by {}", record.holder.name));
+  }
+  record.phase = Phase::kRetired;
+  record.stamp = RandomNonce();
+  record.credit = milliseconds(0);
+  return record;
+}
+
+// Writes the number of slots to come: at once if it is larger, else as `resize_to`.
+Result<Record> BeginResize(protocol::RecordStore& store, const std::string& lock, int slots,
+                           BootTime deadline) {
+  return lock::UpdateRecord(
+      store, lock,
+      [&](const Snapshot& snapshot) -> Result<Record> {
+        if (!snapshot.exists()) return Fail(NoSuchLock(lock));
+        Record record = snapshot.record;
+        const bool smaller = slots < std::max(record.slots, 1);
+        if (!smaller) record.slots = slots;
+        record.resize_to = smaller ? slots : 0;
+        return record;
+      },
+      deadline);
+}
+
+}  // namespace
+
+std::string_view SlotStateName(SlotState state) {
+  switch (state) {
+    case SlotState::kFree: return "free";
+    case SlotState::kRecovering: return "recovering";
+    case SlotState::kHeld: return "held";
+    case SlotState::kExpired: return "expired";
+    case SlotState::kRetired: return "retired";
+  }
+  return "unknown";
+}
+
+Result<LockStatus> LockClient::Status(std::string_view lock) {
+  if (auto checked = CheckLockName(lock); !checked) return Fail(checked.error());
+  const BootTime deadline = impl_->Deadline();
+  LockStatus status{.name = std::string(lock)};
+  for (int slot = 0; slot < status.slots; ++slot) {
+    const auto snapshot = impl_->store().Read(SlotRecordName(lock, slot), deadline);
+    if (!snapshot) return Fail(snapshot.error());
+    if (slot == 0) {
+      if (!snapshot->exists()) return Fail(NoSuchLock(lock));
+      status.slots = std::clamp(snapshot->record.slots, 1, kMaxSlots);
+      status.resize_to = snapshot->record.resize_to;
+    }
+    if (snapshot->exists()) status.slot.push_back(StatusOf(slot, *snapshot));
+    else status.slot.push_back({.slot = slot});
+  }
+  return status;
+}
+
+Result<std::vector<LockStatus>> LockClient::List() {
+  const auto listed = impl_->store().List(impl_->Deadline());
+  if (!listed) return Fail(listed.error());
+  std::map<std::string, LockStatus> by_name;
+  for (const protocol::Listed& entry : *listed) {
+    const SlotName name = ParseSlotRecordName(entry.name);
+    LockStatus& status = by_name[name.lock];
+    status.name = name.lock;
+    if (name.slot == 0) {
+      status.slots = std::clamp(entry.snapshot.record.slots, 1, kMaxSlots);
+      status.resize_to = entry.snapshot.record.resize_to;
+    }
+    if (entry.snapshot.record.phase != Phase::kRetired) {
+      status.slot.push_back(StatusOf(name.slot, entry.snapshot));
+    }
+  }
+  std::vector<LockStatus> all;
+  for (auto& [name, status] : by_name) {
+    std::ranges::sort(status.slot, {}, &SlotStatus::slot);
+    all.push_back(std::move(status));
+  }
+  return all;
+}
+
+Result<void> LockClient::Break(const BreakRequest& request) {
+  const auto status = Status(request.lock);
+  if (!status) return Fail(status.error());
+  const auto is_meant = [&](const SlotStatus& candidate) {
+    return candidate.token == request.token && candidate.state != SlotState::kFree &&
+           candidate.state != SlotState::kRetired &&
+           request.slot.value_or(candidate.slot) == candidate.slot;
+  };
+  const auto slot = std::ranges::find_if(status->slot, is_meant);
+  const Error over{ErrorCode::kNotHolder,
+                   fmt::format("no hold of \"{}\" has the token {}: `monopod status {}` shows the "
+                               "present ones",
+                               request.lock, request.token, request.lock)};
+  if (slot == status->slot.end()) return Fail(over);
+  if (std::ranges::count_if(status->slot, is_meant) > 1) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("the token {} stands in more than one slot of \"{}\" (each slot counts "
+                            "for itself): name the slot, too",
+                            request.token, request.lock));
+  }
+
+  Record broken;
+  const auto updated = lock::UpdateRecord(
+      impl_->store(), SlotRecordName(request.lock, slot->slot),
+      [&](const Snapshot& snapshot) -> Result<Record> {
+        const bool held = snapshot.exists() && (snapshot.record.phase == Phase::kHeld ||
+                                                snapshot.record.phase == Phase::kRecovering);
+        if (!held || snapshot.record.token != request.token) return Fail(over);
+        broken = snapshot.record;
+        Record record = broken;
+        record.phase = Phase::kFree;
+        record.kind = HoldKind::kProcess;
+        record.foreign = false;
+        record.holder = {};
+        record.owed_kill = OutstandingKill(broken);
+        record.ttl = record.kill = record.credit = milliseconds(0);
+        record.stamp = RandomNonce();
+        record.renewed = WallNow();
+        record.note = fmt::format("broken by {} at {}: {}", impl_->holder.name,
+                                  FormatWallTime(WallNow()), request.reason);
+        return record;
+      },
+      impl_->Deadline());
+  if (!updated) return Fail(updated.error());
+  impl_->Tell({.kind = EventKind::kBroken,
+               .lock = request.lock,
+               .asker = impl_->holder,
+               .slot = slot->slot,
+               .token = request.token,
+               .owner = broken.holder,
+               .owner_since = broken.acquired,
+               .owner_renewed = broken.renewed,
+               .detail = request.reason});
+  return {};
+}
+
+Result<void> LockClient::Create(std::string_view lock, int slots) {
+  if (auto checked = CheckLockName(lock); !checked) return Fail(checked.error());
+  if (auto checked = CheckSlotCount(slots); !checked) return Fail(checked.error());
+  const auto created = lock::UpdateRecord(
+      impl_->store(), std::string(lock),
+      [&](const Snapshot& snapshot) -> Result<Record> {
+        Record record = snapshot.exists() ? snapshot.record : NewRecord(Phase::kFree);
+        if (record.slots != 0 && record.slots != slots) {
+          return Fail(ErrorCode::kInvalidArgument,
+                      fmt::format("the lock \"{}\" exists with {} slots, not {}: change it with "
+                                  "`monopod resize {} --slots {}`",
+                                  lock, record.slots, slots, lock, slots));
+        }
+        record.slots = slots;
+        return record;
+      },
+      impl_->Deadline());
+  if (!created) return Fail(created.error());
+  return {};
+}
+
+Result<bool> LockClient::Resize(std::string_view lock, int slots, std::chrono::nanoseconds wait) {
+  if (auto checked = CheckLockName(lock); !checked) return Fail(checked.error());
+  if (auto checked = CheckSlotCount(slots); !checked) return Fail(checked.error());
+  const std::string name(lock);
+  const BootTime give_up_at = BootClock::now() + wait;
+  auto begun = BeginResize(impl_->store(), name, slots, impl_->Deadline());
+  if (!begun) return Fail(begun.error());
+  for (int slot = begun->slots - 1; begun->resize_to != 0 && slot >= slots;) {
+    const std::string record = SlotRecordName(lock, slot);
+    const auto retired = lock::UpdateRecord(impl_->store(), record, Retired, impl_->Deadline());
+    if (retired) {
+      --slot;
+      continue;
+    }
+    if (retired.error().code != ErrorCode::kConflict) return Fail(retired.error());
+    const auto held = impl_->store().Read(record, impl_->Deadline());
+    if (!held) return Fail(held.error());
+    if (BootClock::now() >= give_up_at) return false;
+    const protocol::Seen seen{.name = record, .version = held->version};
+    impl_->store().AwaitChange({&seen, 1}, give_up_at, {});
+  }
+  if (begun->resize_to == 0) return true;
+  const auto finished = lock::UpdateRecord(
+      impl_->store(), name,
+      [&](const Snapshot& snapshot) -> Result<Record> {
+        if (!snapshot.exists()) return Fail(NoSuchLock(lock));
+        Record record = snapshot.record;
+        if (record.resize_to != slots) {
+          return Fail(ErrorCode::kConflict,
+                      fmt::format("somebody else resized \"{}\" meanwhile", lock));
+        }
+        record.slots = slots;
+        record.resize_to = 0;
+        return record;
+      },
+      impl_->Deadline());
+  if (!finished) return Fail(finished.error());
+  return true;
+}
+
+}  // namespace monopod

@@ -1,0 +1,164 @@
+#include "monopod/lock_client.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "src/base/identity.h"
+#include "src/base/lock_name.h"
+#include "src/base/nonce.h"
+#include "src/lock/client_impl.h"
+#include "src/lock/driver.h"
+#include "src/lock/keeper.h"
+
+namespace monopod {
+namespace {
+
+using std::chrono::nanoseconds;
+
+// Texts go into records, logs and terminals: no control characters, and of bounded length.
+constexpr std::size_t kMaxTextLength = 256;
+
+Result<void> CheckText(const char* what, std::string_view text) {
+  bool printable = text.size() <= kMaxTextLength;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    printable = printable && byte >= 0x20 && byte != 0x7f;
+  }
+  if (printable) return {};
+  return Fail(ErrorCode::kInvalidArgument,
+              fmt::format("the {} is not allowed: at most {} bytes and no control characters", what,
+                          kMaxTextLength));
+}
+
+Result<protocol::Claim> MakeClaim(std::string_view name, const AcquireOptions& options,
+                                  const Holder& holder) {
+  if (auto checked = CheckLockName(name); !checked) return Fail(checked.error());
+  if (auto checked = CheckText("purpose", options.purpose); !checked) return Fail(checked.error());
+  if (options.slots && (*options.slots < 1 || *options.slots > kMaxSlots)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} slots are not allowed: 1 to {}", *options.slots, kMaxSlots));
+  }
+  const auto times = protocol::MakeTimes({.ttl = options.times.ttl,
+                                          .renew = options.times.renew,
+                                          .attempt = options.times.attempt,
+                                          .term = options.times.term,
+                                          .kill = options.times.kill});
+  if (!times) return Fail(times.error());
+  protocol::Claim claim{.lock = std::string(name),
+                        .holder = holder,
+                        .times = *times,
+                        .slots = options.slots,
+                        .lock_delay = options.lock_delay,
+                        .recovery_delay = !options.unsafe_no_recovery_delay,
+                        .foreign_ttl = options.foreign_ttl,
+                        .wait_for_live_holder = !options.no_wait};
+  claim.holder.instance = RandomNonce();
+  claim.holder.purpose = options.purpose;
+  if (options.wait && !options.no_wait) {
+    // Beyond a century it is for ever; a sum with it could overflow.
+    constexpr nanoseconds kForEver = std::chrono::hours(24 * 365 * 100);
+    if (*options.wait < kForEver) claim.give_up_at = BootClock::now() + *options.wait;
+  }
+  return claim;
+}
+
+struct Attempt {
+  std::unique_ptr<lock::Driver> driver;
+  bool held = false;
+};
+
+// Drives the claim until it holds or is done.
+Result<Attempt> Drive(std::unique_ptr<lock::Driver> driver, const AcquireOptions& options,
+                      nanoseconds store_timeout) {
+  bool stopping = false;
+  while (true) {
+    if (!stopping && options.cancel.stop_requested()) {
+      driver->Stop(BootClock::now() + store_timeout);
+      stopping = true;
+    }
+    switch (driver->Step(stopping ? std::stop_token() : options.cancel)) {
+      case lock::Driver::Progress::kGoing: break;
+      case lock::Driver::Progress::kHeld: return Attempt{std::move(driver), true};
+      case lock::Driver::Progress::kLost:
+      case lock::Driver::Progress::kDone: {
+        const protocol::DoneAction& done = driver->done();
+        if (done.outcome == protocol::Outcome::kFailed ||
+            done.outcome == protocol::Outcome::kUnknown) {
+          return Fail(done.error);
+        }
+        return Attempt{std::move(driver), false};
+      }
+    }
+  }
+}
+
+}  // namespace
+
+LockClient::LockClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+LockClient::LockClient(LockClient&&) noexcept = default;
+LockClient& LockClient::operator=(LockClient&&) noexcept = default;
+LockClient::~LockClient() = default;
+
+Result<LockClient> LockClient::Open(ClientOptions options) {
+  if (auto checked = CheckText("holder", options.holder); !checked) return Fail(checked.error());
+  if (options.store_timeout <= nanoseconds(0)) {
+    return Fail(ErrorCode::kInvalidArgument, "the store time-out must be more than 0");
+  }
+  const auto url = lock::ParseStoreUrl(options.store);
+  if (!url) return Fail(url.error());
+  auto opened = lock::OpenStore(*url);
+  if (!opened) return Fail(std::move(opened.error()));
+  if (options.require_shared && !opened->shared) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("a shared store is required, but {} is seen by {}", opened->url,
+                            opened->scope));
+  }
+  auto impl = std::make_unique<Impl>();
+  Identity identity = IdentityFromEnvironment();
+  impl->holder = {.name = options.holder.empty() ? std::move(identity.name) : options.holder,
+                  .namespace_ = std::move(identity.namespace_),
+                  .node = std::move(identity.node)};
+  impl->options = std::move(options);
+  impl->opened = std::move(*opened);
+  return LockClient(std::move(impl));
+}
+
+const std::string& LockClient::store() const { return impl_->opened.url; }
+const std::string& LockClient::scope() const { return impl_->opened.scope; }
+const Holder& LockClient::holder() const { return impl_->holder; }
+
+Result<Acquisition> LockClient::Acquire(std::string_view lock, const AcquireOptions& options) {
+  auto claim = MakeClaim(lock, options, impl_->holder);
+  if (!claim) return Fail(std::move(claim.error()));
+  claim->store_timeout = impl_->options.store_timeout;
+  auto attempt = Drive(std::make_unique<lock::Driver>(impl_->opened.store, std::move(*claim),
+                                                      impl_->options.on_event),
+                       options, impl_->options.store_timeout);
+  if (!attempt) return Fail(std::move(attempt.error()));
+  if (!attempt->held) return Acquisition{.lock = {}, .owner = attempt->driver->last_event().owner};
+  return Acquisition{
+      .lock = Lock(lock::Keeper::Start(std::move(attempt->driver), options.on_deadlines)),
+      .owner = {}};
+}
+
+Result<HandleAcquisition> LockClient::AcquireHandle(std::string_view lock,
+                                                    const AcquireOptions& options, bool sticky) {
+  auto claim = MakeClaim(lock, options, impl_->holder);
+  if (!claim) return Fail(std::move(claim.error()));
+  claim->store_timeout = impl_->options.store_timeout;
+  claim->kind = sticky ? HoldKind::kSticky : HoldKind::kDetached;
+  auto attempt = Drive(std::make_unique<lock::Driver>(impl_->opened.store, std::move(*claim),
+                                                      impl_->options.on_event),
+                       options, impl_->options.store_timeout);
+  if (!attempt) return Fail(std::move(attempt.error()));
+  const lock::Driver& driver = *attempt->driver;
+  if (!attempt->held) return HandleAcquisition{.handle = {}, .owner = driver.last_event().owner};
+  return HandleAcquisition{.handle = Handle{.lock = driver.claim().lock,
+                                            .slot = driver.slot(),
+                                            .token = driver.token(),
+                                            .instance = driver.claim().holder.instance},
+                           .owner = {}};
+}
+
+}  // namespace monopod

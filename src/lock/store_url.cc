@@ -1,0 +1,94 @@
+#include "src/lock/store_url.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <utility>
+
+#include "src/store/memory_store.h"
+#include "src/store/sqlite_store.h"
+
+namespace monopod::lock {
+namespace {
+
+constexpr std::string_view kMemory = "memory:";
+constexpr std::string_view kSqlite = "sqlite:";
+constexpr std::string_view kAvailable = "this build has memory: and sqlite:PATH";
+
+std::string Variable(const char* name) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): documented
+  return value == nullptr ? "" : value;
+}
+
+Result<StoreUrl> DefaultStoreUrl() {
+  if (!Variable("KUBERNETES_SERVICE_HOST").empty()) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("in a pod the default store is lease:, which this build does not have; "
+                            "a local file would not exclude other pods. Name a store with --store "
+                            "or MONOPOD_STORE ({})",
+                            kAvailable));
+  }
+  StoreUrl url{.kind = StoreUrl::Kind::kSqlite, .is_default = true};
+  // Root's path does not depend on the environment: two of its shells must meet.
+  if (geteuid() == 0) {
+    url.path = "/var/lib/monopod/monopod.db";
+    return url;
+  }
+  std::string state = Variable("XDG_STATE_HOME");
+  if (!state.starts_with('/')) {
+    const std::string home = Variable("HOME");
+    if (!home.starts_with('/')) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  "no default store: neither XDG_STATE_HOME nor HOME is an absolute path; name a "
+                  "store with --store or MONOPOD_STORE");
+    }
+    state = home + "/.local/state";
+  }
+  url.path = state + "/monopod/monopod.db";
+  return url;
+}
+
+}  // namespace
+
+std::string StoreUrl::ToString() const {
+  return kind == Kind::kMemory ? std::string(kMemory) : fmt::format("{}{}", kSqlite, path);
+}
+
+Result<StoreUrl> ParseStoreUrl(std::string_view text) {
+  if (text.empty()) return DefaultStoreUrl();
+  if (text == kMemory) return StoreUrl{.kind = StoreUrl::Kind::kMemory};
+  if (text.starts_with(kMemory)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("the store \"{}\" is not understood: nothing follows memory:", text));
+  }
+  if (text.starts_with(kSqlite)) {
+    const std::string_view path = text.substr(kSqlite.size());
+    if (path.empty() || path.find('\0') != std::string_view::npos) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  "the store \"sqlite:\" needs the path of a file, for example "
+                  "sqlite:/var/lib/monopod/monopod.db");
+    }
+    return StoreUrl{.kind = StoreUrl::Kind::kSqlite, .path = std::string(path)};
+  }
+  return Fail(ErrorCode::kInvalidArgument,
+              fmt::format("the store \"{}\" is not understood: {}", text, kAvailable));
+}
+
+Result<OpenedStore> OpenStore(const StoreUrl& url) {
+  switch (url.kind) {
+    case StoreUrl::Kind::kMemory:
+      return OpenedStore{.store = std::make_shared<store::MemoryStore>(),
+                         .url = url.ToString(),
+                         .scope = "this process only"};
+    case StoreUrl::Kind::kSqlite: {
+      auto opened = store::SqliteStore::Open({.path = url.path, .create_parents = url.is_default});
+      if (!opened) return Fail(std::move(opened.error()));
+      return OpenedStore{
+          .store = std::move(*opened), .url = url.ToString(), .scope = "this machine only"};
+    }
+  }
+  return Fail(ErrorCode::kInternal, "unknown kind of store");
+}
+
+}  // namespace monopod::lock
