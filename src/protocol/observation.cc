@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "src/protocol/times.h"
+
 namespace monopod::protocol {
 
 std::chrono::milliseconds OutstandingKill(const Record& record) {
@@ -14,7 +16,9 @@ void Observation::Saw(const Snapshot& snapshot, BootTime received) {
   const bool vanished = saw_anything_ && last_.exists() &&
                         (!snapshot.exists() || snapshot.record.origin != last_.record.origin);
   if (vanished && OutstandingKill(last_.record).count() > 0) {
-    debt_kill_ = std::max(debt_kill_, OutstandingKill(last_.record));
+    const bool over = received >= debt_since_ + RecoveryTime(debt_kill_);
+    debt_kill_ =
+        std::max(over ? std::chrono::milliseconds(0) : debt_kill_, OutstandingKill(last_.record));
     debt_since_ = received;
   }
   const bool same_stamp = saw_anything_ && last_.exists() && snapshot.exists() && !vanished &&
@@ -22,6 +26,7 @@ void Observation::Saw(const Snapshot& snapshot, BootTime received) {
                           last_.record.holder.instance == snapshot.record.holder.instance;
   const BootTime since =
       received - std::max(std::chrono::nanoseconds(snapshot.record.credit), snapshot.known_silence);
+  changed_ = changed_ || (saw_anything_ && !same_stamp);
   silent_since_ = same_stamp ? std::min(silent_since_, since) : since;
   last_ = snapshot;
   saw_anything_ = true;

@@ -23,6 +23,9 @@ class Observation {
   // watching, the credit that other observers left in the record, the store's shared clock.
   BootTime silent_since() const { return silent_since_; }
 
+  // Something about the hold changed since the first look: whoever holds now is alive.
+  bool changed() const { return changed_; }
+
   // Work of a hold that vanished (its record was deleted or made anew) may run until this
   // moment; the epoch if none. `debt_kill` is that work's kill time.
   BootTime debt_since() const { return debt_since_; }
@@ -30,6 +33,7 @@ class Observation {
 
  private:
   bool saw_anything_ = false;
+  bool changed_ = false;
   Snapshot last_;
   BootTime silent_since_{};
   BootTime debt_since_{};

@@ -57,7 +57,8 @@ struct Record {
 
   // Slot 0 only. 0: the lock was never used, and takes the number of its first user.
   int slots = 0;
-  int resize_to = 0;  // a smaller number that is not in force yet, or 0
+  int resize_to = 0;      // a smaller number that is not in force yet, or 0
+  std::string resize_id;  // nonce of the resize that wrote `resize_to`, or empty
 
   bool operator==(const Record&) const = default;
 };

@@ -34,7 +34,9 @@ bool IsPermanent(ErrorCode code) {
 
 // RecordStore::Write: after these codes the write has not landed and never will.
 bool NeverLanded(ErrorCode code) {
-  return code == ErrorCode::kConflict || (IsPermanent(code) && code != ErrorCode::kInternal);
+  return code == ErrorCode::kConflict || code == ErrorCode::kDenied ||
+         code == ErrorCode::kUnsupported || code == ErrorCode::kStoreReplaced ||
+         code == ErrorCode::kInvalidArgument;
 }
 
 }  // namespace
@@ -45,7 +47,6 @@ RecordMachine::RecordMachine(Claim claim, NonceSource nonces)
 }
 
 Action RecordMachine::Next(Moment now) {
-  if (!last_contact_) last_contact_ = now.boot;
   if (!events_.empty()) {
     TellAction tell{std::move(events_.front())};
     events_.pop_front();
@@ -62,70 +63,71 @@ Action RecordMachine::Next(Moment now) {
 }
 
 void RecordMachine::OnRead(const Result<Snapshot>& reply, Moment received) {
+  LoseIfExpired(received.boot);
   if (!reply) {
     OnFailure(reply.error(), received.boot, false);
-    if (state_ == State::kSeeking && IsPermanent(reply.error().code)) {
-      Finish(unresolved_ ? Outcome::kUnknown : Outcome::kFailed, reply.error());
-    } else if (state_ == State::kHolding && reply.error().code == ErrorCode::kStoreReplaced) {
-      Lose({.detail = reply.error().message, .over = true});
-    }
     return;
   }
-  OnContact(received.boot, false);
+  OnContact(false);
   Slot& slot = slot_at(call_slot_);
   slot.observation.Saw(*reply, received.boot);
   slot.fresh = true;
+  if (call_slot_ > 0 && reply->record.phase == Phase::kRetired) {
+    // Whether it may be used again only a number of slots tells that is read after this.
+    slot_at(0).fresh = false;
+  }
   if (call_slot_ != slot_) return;
-  if (state_ == State::kEnding) EndingRead(*reply);
-  else HoldingRead(*reply);
+  switch (state_) {
+    case State::kSeeking:
+    case State::kHolding: HoldingRead(*reply); return;
+    case State::kEnding: EndingRead(*reply); return;
+    case State::kLost: return;
+  }
 }
 
 void RecordMachine::OnWrite(const Result<Written>& reply, Moment sent, Moment received) {
-  const bool own_hold = write_kind_ == WriteKind::kClaim || write_kind_ == WriteKind::kRenew;
+  LoseIfExpired(received.boot);
   if (write_kind_ == WriteKind::kCredit) slot_at(call_slot_).credit_tried = true;
-  if (reply) {
-    OnContact(received.boot, true);
-    contacted_ = true;
-    slot_at(call_slot_).observation.Saw(
-        {.version = reply->version, .record = write_record_, .next_token = reply->next_token},
-        received.boot);
-    if (own_hold) ClaimLanded(write_record_, sent.boot);
-    if (write_kind_ == WriteKind::kFree) {
-      if (told_ && ending_as_ == Outcome::kReleased) {
-        events_.push_back({.kind = EventKind::kReleased, .slot = slot_, .token = token_});
-      }
-      Finish(ending_as_);
-    }
-    if (write_kind_ == WriteKind::kFence) Finish(ending_as_);
+  if (!reply) {
+    OnWriteFailure(reply.error(), sent.boot, received.boot);
     return;
   }
+  OnContact(true);
+  contacted_ = true;
+  Slot& slot = slot_at(call_slot_);
+  slot.observation.Saw(
+      {.version = reply->version, .record = write_record_, .next_token = reply->next_token},
+      received.boot);
+  slot.fresh = true;
+  switch (write_kind_) {
+    case WriteKind::kPrepare:
+    case WriteKind::kCredit: return;
+    case WriteKind::kClaim:
+    case WriteKind::kRenew:
+      if (state_ != State::kLost) ClaimLanded(write_record_, sent.boot);
+      return;
+    case WriteKind::kFree: TellReleased(); [[fallthrough]];
+    case WriteKind::kFence: Finish(ending_as_); return;
+  }
+}
 
-  const ErrorCode code = reply.error().code;
-  if (code == ErrorCode::kConflict) {
-    OnContact(received.boot, true);
+void RecordMachine::OnWriteFailure(const Error& error, BootTime sent, BootTime received) {
+  if (error.code == ErrorCode::kConflict) {
+    OnContact(true);
     // A smaller number of slots may be why; only the slot-0 record says so.
     for (Slot& slot : slots_) slot.fresh = false;
-  } else {
-    OnFailure(reply.error(), received.boot, true);
   }
-  if (!NeverLanded(code)) {
+  if (!NeverLanded(error.code)) {
     slot_at(call_slot_).fresh = false;
-    if (own_hold) attempts_[write_record_.stamp] = sent.boot;
+    attempts_[write_record_.stamp] = sent;
     if (write_kind_ == WriteKind::kClaim) {
       unresolved_ = true;
       unresolved_version_ = write_expected_;
     }
-    free_unknown_ = free_unknown_ || write_kind_ == WriteKind::kFree;
   }
   must_read_ = slot_ >= 0;
-  if (state_ == State::kSeeking) {
-    if (!unresolved_) slot_ = -1;
-    if (IsPermanent(code)) {
-      Finish(unresolved_ ? Outcome::kUnknown : Outcome::kFailed, reply.error());
-    }
-  } else if (state_ == State::kHolding && code == ErrorCode::kStoreReplaced) {
-    Lose({.detail = reply.error().message, .over = true});
-  }
+  if (state_ == State::kSeeking && !unresolved_) slot_ = -1;
+  if (error.code != ErrorCode::kConflict) OnFailure(error, received, true);
 }
 
 void RecordMachine::OnAwaited() {
@@ -133,7 +135,11 @@ void RecordMachine::OnAwaited() {
 }
 
 void RecordMachine::Stop(BootTime end_by) {
-  if (state_ == State::kEnding || done_) return;
+  if (done_) return;
+  if (state_ == State::kEnding) {
+    end_by_ = std::min(end_by_, end_by);
+    return;
+  }
   end_by_ = end_by;
   if (state_ == State::kLost) {
     ending_as_ = Outcome::kLost;
@@ -144,6 +150,7 @@ void RecordMachine::Stop(BootTime end_by) {
   }
   state_ = State::kEnding;
   retry_at_ = {};
+  attempts_.clear();  // of renewals; from here on it is told by the writes that end the hold
 }
 
 std::optional<Tenure> RecordMachine::tenure() const {
@@ -153,11 +160,13 @@ std::optional<Tenure> RecordMachine::tenure() const {
 
 Action RecordMachine::EmitRead(int slot, BootTime now) {
   call_slot_ = slot;
+  call_started_ = now;
   return ReadAction{.name = slot_at(slot).name, .deadline = CallDeadline(now)};
 }
 
 Action RecordMachine::EmitWrite(WriteKind kind, int slot, Record record, BootTime now) {
   call_slot_ = slot;
+  call_started_ = now;
   write_kind_ = kind;
   write_record_ = std::move(record);
   write_expected_ = slot_at(slot).observation.last().version;
@@ -182,15 +191,32 @@ BootTime RecordMachine::CallDeadline(BootTime now) const {
 void RecordMachine::OnFailure(const Error& error, BootTime received, bool writing) {
   last_error_ = error;
   write_failing_ = writing;
-  backoff_ = std::clamp<nanoseconds>(2 * backoff_, kFirstBackoff, claim_.times.attempt / 2);
+  if (backoff_ == nanoseconds(0)) failing_since_ = call_started_;
+  const nanoseconds longest = std::max(kFirstBackoff, nanoseconds(claim_.times.attempt) / 2);
+  backoff_ = std::clamp<nanoseconds>(2 * backoff_, kFirstBackoff, longest);
   retry_at_ = received + backoff_;
+  if (!IsPermanent(error.code)) return;
+
+  const bool replaced = error.code == ErrorCode::kStoreReplaced;
+  switch (state_) {
+    case State::kSeeking: Finish(unresolved_ ? Outcome::kUnknown : Outcome::kFailed, error); return;
+    case State::kHolding:
+      // Rights may come back before the tenure ends; without a tenure there is nothing to keep.
+      if (replaced && told_) Lose({.detail = error.message, .over = true});
+      if (!told_) Finish(replaced ? Outcome::kFailed : Outcome::kUnknown, error);
+      return;
+    case State::kEnding:
+      if (replaced && told_) Lose({.detail = error.message, .over = true});
+      if (replaced && !told_) Finish(Outcome::kFailed, error);
+      return;
+    case State::kLost: return;
+  }
 }
 
 // A store that answers reads and fails writes (a full disk) is not yet in contact again.
-void RecordMachine::OnContact(BootTime received, bool writing) {
+void RecordMachine::OnContact(bool writing) {
   if (write_failing_ && !writing) return;
   write_failing_ = false;
-  last_contact_ = received;
   retry_at_ = {};
   backoff_ = nanoseconds(0);
 }

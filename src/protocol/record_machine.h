@@ -24,8 +24,8 @@
 #include <variant>
 #include <vector>
 
-#include "monopod/result.h"
 #include "monopod/event.h"
+#include "monopod/result.h"
 #include "src/protocol/observation.h"
 #include "src/protocol/record_store.h"
 #include "src/protocol/times.h"
@@ -44,12 +44,12 @@ struct Claim {
   Holder holder;  // `instance` must be a nonce of this claim alone
   Times times;
   HoldKind kind = HoldKind::kProcess;
-  std::optional<int> slots;                              // unset: whatever the lock has
-  std::chrono::nanoseconds lock_delay{0};                // added after an end that was not clean
-  bool recovery_delay = true;                            // false gives up I10
-  std::optional<std::chrono::nanoseconds> foreign_ttl;   // unset: foreign holds never go stale
-  bool wait_for_live_holder = true;                      // false: --no-wait
-  std::optional<BootTime> give_up_at;                    // unset: waits for ever
+  std::optional<int> slots;                             // unset: whatever the lock has
+  std::chrono::nanoseconds lock_delay{0};               // added after an end that was not clean
+  bool recovery_delay = true;                           // false gives up I10
+  std::optional<std::chrono::nanoseconds> foreign_ttl;  // unset: foreign holds never go stale
+  bool wait_for_live_holder = true;                     // false: --no-wait
+  std::optional<BootTime> give_up_at;                   // unset: waits for ever
   std::chrono::nanoseconds store_timeout = std::chrono::seconds(10);
 };
 
@@ -143,10 +143,11 @@ class RecordMachine {
   std::optional<Chance> ChanceOf(const Slot& slot, Moment now) const;
   Action Prepare(int slot, Moment now);
   Action ClaimSlot(int slot, const Chance& chance, Moment now);
+  bool IsInTime(const Chance& chance) const;
   bool LooksExpired(const Slot& slot, Moment now) const;
   bool MayStillWait(Moment now) const;
   bool StoreTimedOut(Moment now) const;
-  Action FailUnavailable();
+  Action FailUnavailable(Moment now);
   Action AwaitSlots(Moment now);
   Action GiveUp(Moment now);
   Action NextCreditOrDone(Moment now);
@@ -167,6 +168,8 @@ class RecordMachine {
     Record successor = {};  // what it shows instead
   };
   void Lose(Loss loss);
+  void LoseIfExpired(BootTime now);
+  void TellReleased();
   void ForgetClaim();
   Record FreeRecord(Moment now);
 
@@ -176,7 +179,8 @@ class RecordMachine {
   Action Finish(Outcome outcome, Error error = {});
   BootTime CallDeadline(BootTime now) const;
   void OnFailure(const Error& error, BootTime received, bool writing);
-  void OnContact(BootTime received, bool writing);
+  void OnContact(bool writing);
+  void OnWriteFailure(const Error& error, BootTime sent, BootTime received);
   bool IsMine(const Snapshot& snapshot) const;
   Slot& slot_at(int slot) { return slots_[static_cast<std::size_t>(slot)]; }
   const Slot& slot_at(int slot) const { return slots_[static_cast<std::size_t>(slot)]; }
@@ -186,9 +190,9 @@ class RecordMachine {
   const NonceSource nonces_;
 
   State state_ = State::kSeeking;
-  std::vector<Slot> slots_;    // slot 0 first; sized when its record says how many there are
-  int home_ = 0;               // where this candidate begins to look, to spread the crowd
-  std::deque<Event> events_;   // to be told, oldest first
+  std::vector<Slot> slots_;   // slot 0 first; sized when its record says how many there are
+  int home_ = 0;              // where this candidate begins to look, to spread the crowd
+  std::deque<Event> events_;  // to be told, oldest first
   std::optional<DoneAction> done_;
 
   // The call that was handed out.
@@ -198,33 +202,35 @@ class RecordMachine {
   Version write_expected_;
 
   // Contact with the store.
-  std::optional<BootTime> last_contact_;  // at first the first call of Next
+  BootTime call_started_{};
+  BootTime failing_since_{};    // the first of the calls that have failed since the last success
   bool contacted_ = false;      // a write landed, or somebody was seen to hold the lock
   bool write_failing_ = false;  // the last failure was a write's
   BootTime retry_at_{};
   std::chrono::nanoseconds backoff_{0};
   Error last_error_;
+  int known_slots_ = 0;  // the last number that the slot-0 record said
   bool looked_ = false;  // every slot was looked at, or a claim was tried
 
   // The claim and the hold.
-  int slot_ = -1;                 // the slot that was claimed; -1 while seeking freely
-  bool unresolved_ = false;       // a claim write may have landed or may still land,
-  Version unresolved_version_;    // if the record has this version then
+  std::optional<Event> stale_;                // to be told when the takeover has landed
+  int slot_ = -1;                             // the slot that was claimed; -1 while seeking freely
+  bool unresolved_ = false;                   // a claim write may have landed or may still land,
+  Version unresolved_version_;                // if the record has this version then
   std::map<std::string, BootTime> attempts_;  // stamp -> send time of writes of unknown fate
   Token token_ = 0;
   Chance chance_{};
-  Snapshot previous_;             // what was there before the claim
-  std::string waiting_for_;       // the owners that `kWaiting` was told about
-  bool begun_ = false;            // phase `held` landed: nothing earlier can still run
-  bool told_ = false;             // the caller was told that it holds
-  bool must_read_ = false;        // the fate of a write is unknown, or it met a change
-  BootTime proof_{};              // send time of the latest write that landed
+  Snapshot previous_;        // what was there before the claim
+  std::string waiting_for_;  // the owners that `kWaiting` was told about
+  bool begun_ = false;       // phase `held` landed: nothing earlier can still run
+  bool told_ = false;        // the caller was told that it holds
+  bool must_read_ = false;   // the fate of a write is unknown, or it met a change
+  BootTime proof_{};         // send time of the latest write that landed
   std::chrono::nanoseconds renew_jitter_{0};
 
   // Ending.
   BootTime end_by_{};
   bool ended_elsewhere_ = false;  // somebody else ended the hold
-  bool free_unknown_ = false;     // the ending write may have landed
   Outcome ending_as_ = Outcome::kNotAcquired;
 };
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "src/base/duration.h"
 #include "src/protocol/record_machine.h"
@@ -14,8 +15,9 @@ using std::chrono::nanoseconds;
 
 // Renewals of many holders that started together drift apart: up to a tenth earlier.
 nanoseconds Jitter(const std::string& nonce, milliseconds renew) {
-  const unsigned byte = nonce.empty() ? 0 : static_cast<unsigned char>(nonce.back()) % 16U;
-  return nanoseconds(renew) * byte / 160;
+  const char digit = nonce.empty() ? '0' : nonce.back();
+  const int value = digit >= 'a' ? digit - 'a' + 10 : digit - '0';
+  return nanoseconds(renew) * std::clamp(value, 0, 15) / 150;
 }
 
 std::string WhyLost(const Snapshot& snapshot) {
@@ -36,32 +38,32 @@ void RecordMachine::ClaimLanded(const Record& record, BootTime sent) {
   begun_ = record.phase == Phase::kHeld;
   renew_jitter_ = Jitter(record.stamp, claim_.times.renew);
   attempts_.clear();
+  if (stale_) events_.push_back(*std::exchange(stale_, std::nullopt));
   if (!first || begun_) return;
   events_.push_back({.kind = EventKind::kRecovering,
                      .slot = slot_,
                      .token = token_,
                      .owner = previous_.record.holder,
-                     .duration = chance_.work_may_begin - sent,
+                     .duration = std::max(chance_.work_may_begin, sent) - sent,
                      .detail = previous_.record.note});
 }
 
 Action RecordMachine::NextHolding(Moment now) {
-  const BootTime term_at = proof_ + claim_.times.term;
-  if (told_ && now.boot >= term_at) {
-    Lose({.detail = fmt::format("not renewed for {}: {}", FormatDuration(now.boot - proof_),
-                                backoff_ > nanoseconds(0) ? last_error_.message
-                                                          : "this process did not run")});
-    return Next(now);
-  }
-  if (!told_ && StoreTimedOut(now)) return FailUnavailable();
-  if (!begun_ && claim_.give_up_at && now.boot >= *claim_.give_up_at) return GiveUp(now);
-  const BootTime latest = told_ ? term_at : claim_.give_up_at.value_or(BootTime::max());
+  LoseIfExpired(now.boot);
+  if (state_ == State::kLost) return Next(now);
+  const bool time_is_up = claim_.give_up_at && now.boot >= *claim_.give_up_at;
+  if (!told_ && time_is_up && (!begun_ || backoff_ > nanoseconds(0))) return GiveUp(now);
+  if (!told_ && StoreTimedOut(now)) return GiveUp(now);
+  const BootTime latest =
+      told_ ? proof_ + claim_.times.term : claim_.give_up_at.value_or(BootTime::max());
   if (now.boot < retry_at_) return IdleAction{std::min(retry_at_, latest)};
   if (must_read_) return EmitRead(slot_, now.boot);
 
   const bool may_begin = now.boot >= chance_.work_may_begin;
   const BootTime renew_at = proof_ + claim_.times.renew - renew_jitter_;
   if (begun_ && !told_) {
+    // Sticky only now: a claim that nobody was told of must go stale.
+    if (own().record.kind != claim_.kind) return Renew(now);
     // A claim whose answer took long is proved afresh before anyone relies on it.
     return now.boot - proof_ <= claim_.times.ttl / 4 ? TellHeld(now) : Renew(now);
   }
@@ -77,7 +79,9 @@ Action RecordMachine::Renew(Moment now) {
   Record record = own().record;
   if (now.boot >= chance_.work_may_begin) {
     record.phase = Phase::kHeld;
+    record.kind = claim_.kind;
     record.owed_kill = milliseconds(0);
+    record.note.clear();
   }
   record.stamp = record.edit = nonces_();
   record.credit = milliseconds(0);
@@ -106,6 +110,8 @@ void RecordMachine::HoldingRead(const Snapshot& snapshot) {
     const auto attempt = attempts_.find(snapshot.record.stamp);
     if (attempt != attempts_.end()) {
       const BootTime sent = attempt->second;
+      OnContact(true);
+      contacted_ = true;
       ClaimLanded(snapshot.record, sent);
     }
     return;
@@ -134,11 +140,10 @@ void RecordMachine::ForgetClaim() {
 
 void RecordMachine::Lose(Loss loss) {
   ended_elsewhere_ = loss.over;
-  if (!told_) {
-    Finish(Outcome::kFailed, {ErrorCode::kStoreReplaced, std::move(loss.detail)});
-    return;
-  }
-  state_ = State::kLost;
+  if (state_ == State::kEnding)
+    ending_as_ = Outcome::kLost;
+  else
+    state_ = State::kLost;
   events_.push_back({.kind = EventKind::kLost,
                      .slot = slot_,
                      .token = token_,
@@ -146,6 +151,21 @@ void RecordMachine::Lose(Loss loss) {
                      .owner_since = loss.successor.acquired,
                      .owner_renewed = loss.successor.renewed,
                      .detail = std::move(loss.detail)});
+}
+
+// Checked before each answer is looked at, too: a proof that comes after `term` is too late.
+void RecordMachine::LoseIfExpired(BootTime now) {
+  if (state_ != State::kHolding || !told_ || now < proof_ + claim_.times.term) return;
+  must_read_ = true;
+  Lose({.detail =
+            fmt::format("not renewed for {}: {}", FormatDuration(now - proof_),
+                        backoff_ > nanoseconds(0) ? last_error_.message
+                                                  : "no answer, or this process did not run")});
+}
+
+void RecordMachine::TellReleased() {
+  if (!told_ || ending_as_ != Outcome::kReleased) return;
+  events_.push_back({.kind = EventKind::kReleased, .slot = slot_, .token = token_});
 }
 
 Record RecordMachine::FreeRecord(Moment now) {
@@ -172,11 +192,14 @@ Action RecordMachine::NextEnding(Moment now) {
   if (slot_ < 0) return NextCreditOrDone(now);
   if (ended_elsewhere_) return Finish(ending_as_);
   if (now.boot >= end_by_) {
-    return Finish(Outcome::kUnknown,
-                  {ErrorCode::kIndeterminate,
-                   fmt::format("the store did not confirm the end of this claim in time ({}); if "
-                               "it stands, it ends by itself within {}",
-                               last_error_.message, FormatDuration(claim_.times.ttl))});
+    return Finish(
+        Outcome::kUnknown,
+        {ErrorCode::kIndeterminate,
+         fmt::format("the store did not confirm the end of this claim in time ({}); {}",
+                     last_error_.message,
+                     claim_.kind == HoldKind::kSticky ? "if it stands, only `monopod break` ends it"
+                                                      : "if it stands, it goes stale after " +
+                                                            FormatDuration(claim_.times.ttl))});
   }
   if (now.boot < retry_at_) return IdleAction{std::min(retry_at_, end_by_)};
   if (must_read_ || !slot_at(slot_).fresh) return EmitRead(slot_, now.boot);
@@ -201,13 +224,17 @@ void RecordMachine::EndingRead(const Snapshot& snapshot) {
   if (unresolved_ && snapshot.exists() && snapshot.version == unresolved_version_) return;
   unresolved_ = false;
   if (ending_as_ != Outcome::kReleased) return;
-  if (free_unknown_) {
-    events_.push_back({.kind = EventKind::kReleased, .slot = slot_, .token = token_});
+  // The end that this claim wrote, or a later hold that nobody has to recover from. Anything else
+  // ended the hold before that write came.
+  const bool own_end = attempts_.contains(snapshot.record.stamp);
+  const bool after_own_end =
+      !attempts_.empty() && snapshot.record.token > token_ && snapshot.record.phase == Phase::kHeld;
+  if (own_end || after_own_end) {
+    TellReleased();
+    ended_elsewhere_ = true;
     return;
   }
-  ending_as_ = Outcome::kLost;
   Lose({.detail = WhyLost(snapshot), .over = true, .successor = snapshot.record});
-  state_ = State::kEnding;
 }
 
 }  // namespace monopod::protocol

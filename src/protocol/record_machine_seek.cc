@@ -25,7 +25,7 @@ bool IsClaimed(const Record& record) {
 }  // namespace
 
 Action RecordMachine::NextSeeking(Moment now) {
-  if (StoreTimedOut(now)) return FailUnavailable();
+  if (StoreTimedOut(now)) return unresolved_ ? GiveUp(now) : FailUnavailable(now);
   // Even without time to wait one look is taken, and one claim tried.
   const bool time_is_up = claim_.give_up_at && now.boot >= *claim_.give_up_at;
   if (time_is_up && (looked_ || (contacted_ && backoff_ > nanoseconds(0)))) return GiveUp(now);
@@ -38,7 +38,7 @@ Action RecordMachine::NextSeeking(Moment now) {
   int best_slot = 0;
   for (int slot = 0; slot < static_cast<int>(slots_.size()); ++slot) {
     const auto chance = ChanceOf(slot_at(slot), now);
-    if (!chance || chance->claimable_at > now.boot) continue;
+    if (!chance || chance->claimable_at > now.boot || !IsInTime(*chance)) continue;
     if (best && best->work_may_begin <= chance->work_may_begin) continue;
     best = chance;
     best_slot = slot;
@@ -52,12 +52,14 @@ std::optional<Action> RecordMachine::NextRefresh(Moment now) {
   if (unresolved_) {
     // Until its fate is known this claim is bound to its slot: two could be won otherwise.
     if (!slot_at(slot_).fresh) return EmitRead(slot_, now.boot);
-    return ClaimSlot(slot_, ChanceOf(slot_at(slot_), now).value_or(chance_), now);
+    // The record is as it was, so the chance is, too.
+    return ClaimSlot(slot_, chance_, now);
   }
   if (auto action = ReadOrPrepare(0, now)) return action;
   if (auto error = CheckSlots(slot_at(0).observation.last().record)) {
     return Finish(Outcome::kFailed, *std::move(error));
   }
+  known_slots_ = slot_at(0).observation.last().record.slots;
   const int count = SlotsToUse();
   if (static_cast<int>(slots_.size()) != count) {
     const auto known = static_cast<int>(slots_.size());
@@ -100,7 +102,7 @@ Action RecordMachine::Prepare(int slot, Moment now) {
     if (record.owed_kill > milliseconds(0)) {
       record.credit = std::chrono::floor<milliseconds>(now.boot - observation.debt_since());
     }
-    if (slot == 0) record.slots = claim_.slots.value_or(1);
+    if (slot == 0) record.slots = claim_.slots.value_or(std::max(known_slots_, 1));
   }
   record.phase = Phase::kFree;
   record.stamp = record.edit = nonces_();
@@ -121,7 +123,8 @@ std::optional<Error> RecordMachine::CheckSlots(const Record& first) const {
 
 int RecordMachine::SlotsToUse() const {
   const Record& first = slot_at(0).observation.last().record;
-  if (first.slots == 0) return claim_.slots.value_or(1);
+  // Whoever gets slot 0 fixes the number; before that no other slot can be relied on.
+  if (first.slots == 0) return 1;
   const int count = first.resize_to > 0 ? std::min(first.slots, first.resize_to) : first.slots;
   return std::clamp(count, 1, kMaxSlots);
 }
@@ -167,19 +170,20 @@ Action RecordMachine::ClaimSlot(int slot, const Chance& chance, Moment now) {
   const Record& before = snapshot.record;
   if (!unresolved_) {
     previous_ = snapshot;
+    stale_.reset();
     if (IsClaimed(before)) {
       const nanoseconds silence = now.boot - slot_at(slot).observation.silent_since();
-      events_.push_back({.kind = EventKind::kStale,
-                         .slot = slot,
-                         .owner = before.holder,
-                         .owner_since = before.acquired,
-                         .owner_renewed = before.renewed,
-                         .duration = std::min(silence, nanoseconds(kMaxTtl * 2)),
-                         .detail = silence >= kCertainlyOver
-                                       ? "held by a process of an earlier boot of this machine"
-                                       : fmt::format("silent for {}, its TTL is {}",
-                                                     FormatDuration(silence),
-                                                     FormatDuration(before.ttl))});
+      stale_ =
+          Event{.kind = EventKind::kStale,
+                .slot = slot,
+                .owner = before.holder,
+                .owner_since = before.acquired,
+                .owner_renewed = before.renewed,
+                .duration = std::min(silence, nanoseconds(kMaxTtl * 2)),
+                .detail = silence >= kCertainlyOver
+                              ? "held by a process of an earlier boot of this machine"
+                              : fmt::format("silent for {}, its TTL is {}", FormatDuration(silence),
+                                            FormatDuration(before.ttl))};
     }
   }
   looked_ = true;
@@ -190,7 +194,7 @@ Action RecordMachine::ClaimSlot(int slot, const Chance& chance, Moment now) {
   Record record = before;
   const bool begins = now.boot >= chance.work_may_begin;
   record.phase = begins ? Phase::kHeld : Phase::kRecovering;
-  record.kind = claim_.kind;
+  record.kind = claim_.kind == HoldKind::kSticky ? HoldKind::kDetached : claim_.kind;
   record.foreign = false;
   record.holder = claim_.holder;
   record.token = token_;
@@ -201,7 +205,7 @@ Action RecordMachine::ClaimSlot(int slot, const Chance& chance, Moment now) {
   record.owed_kill = begins ? milliseconds(0) : chance.owed_kill;
   record.credit = milliseconds(0);
   record.acquired = record.renewed = now.wall;
-  record.note.clear();
+  if (begins) record.note.clear();
   if (slot == 0 && record.slots == 0) record.slots = claim_.slots.value_or(1);
   return EmitWrite(WriteKind::kClaim, slot, std::move(record), now.boot);
 }
@@ -218,25 +222,32 @@ bool RecordMachine::LooksExpired(const Slot& slot, Moment now) const {
 bool RecordMachine::MayStillWait(Moment now) const {
   if (claim_.wait_for_live_holder) return !claim_.give_up_at || now.boot < *claim_.give_up_at;
   return std::ranges::any_of(slots_, [&](const Slot& slot) {
-    return ChanceOf(slot, now) && LooksExpired(slot, now);
+    // A sign of life outweighs the stored times, which are as wrong as somebody's wall clock.
+    return ChanceOf(slot, now) && LooksExpired(slot, now) && !slot.observation.changed();
   });
 }
 
 // Until somebody was seen to hold the lock, and when nobody is to be waited for, an outage has its
-// own limit; later ones use up the waiting time.
+// own limit; later ones use up the waiting time. A claim of unknown fate is not abandoned just
+// because the waiting time is over.
 bool RecordMachine::StoreTimedOut(Moment now) const {
   if (backoff_ == nanoseconds(0)) return false;
   if (contacted_ && claim_.wait_for_live_holder) return false;
   const bool time_is_up = claim_.give_up_at && now.boot >= *claim_.give_up_at;
-  return time_is_up || now.boot >= *last_contact_ + claim_.store_timeout;
+  return (time_is_up && !unresolved_) || now.boot >= failing_since_ + claim_.store_timeout;
 }
 
-Action RecordMachine::FailUnavailable() {
-  Error error{ErrorCode::kUnavailable,
-              fmt::format("the store failed for {}: {}", FormatDuration(claim_.store_timeout),
-                          last_error_.message)};
-  return Finish(unresolved_ || slot_ >= 0 ? Outcome::kUnknown : Outcome::kFailed,
-                std::move(error));
+Action RecordMachine::FailUnavailable(Moment now) {
+  return Finish(Outcome::kFailed,
+                {ErrorCode::kUnavailable,
+                 fmt::format("the store failed for {}: {}",
+                             FormatDuration(now.boot - failing_since_), last_error_.message)});
+}
+
+// A recovery that cannot be waited out is not begun: watching goes on meanwhile, and its length is
+// left as credit.
+bool RecordMachine::IsInTime(const Chance& chance) const {
+  return !claim_.give_up_at || chance.work_may_begin <= *claim_.give_up_at;
 }
 
 Action RecordMachine::AwaitSlots(Moment now) {
@@ -247,7 +258,8 @@ Action RecordMachine::AwaitSlots(Moment now) {
     const Snapshot& last = slot.observation.last();
     await.seen.push_back({.name = slot.name, .version = last.version});
     owners += last.record.holder.instance + last.record.holder.name + ' ';
-    if (const auto chance = ChanceOf(slot, now)) {
+    const auto chance = ChanceOf(slot, now);
+    if (chance && chance->claimable_at > now.boot) {
       await.until = std::min(await.until, chance->claimable_at);
     }
   }
@@ -263,14 +275,18 @@ Action RecordMachine::AwaitSlots(Moment now) {
 void RecordMachine::TellOwner(EventKind kind, Moment now) {
   const Slot* owner = nullptr;
   for (const Slot& slot : slots_) {
-    if (!slot.observation.saw_anything() || !IsClaimed(slot.observation.last().record)) continue;
-    if (owner == nullptr ||
-        slot.observation.silent_since() < owner->observation.silent_since()) {
+    if (!slot.observation.saw_anything() || !IsClaimed(slot.observation.last().record) ||
+        IsMine(slot.observation.last())) {
+      continue;
+    }
+    if (owner == nullptr || slot.observation.silent_since() < owner->observation.silent_since()) {
       owner = &slot;
     }
   }
   Event event{.kind = kind};
-  if (owner != nullptr) {
+  if (owner == nullptr) {
+    event.detail = "earlier work may still run";
+  } else {
     const Record& record = owner->observation.last().record;
     event.slot = ParseSlotRecordName(owner->name).slot;
     event.owner = record.holder;
@@ -293,13 +309,13 @@ Action RecordMachine::GiveUp(Moment now) {
 bool RecordMachine::DeservesCredit(const Slot& slot, Moment now) const {
   if (slot.credit_tried || !slot.observation.saw_anything()) return false;
   const Snapshot& last = slot.observation.last();
-  if (!last.exists() || !IsClaimed(last.record) || last.record.foreign ||
-      last.record.kind == HoldKind::kSticky || last.known_silence > nanoseconds(0)) {
-    return false;
-  }
+  if (!last.exists() || last.record.foreign || last.known_silence > nanoseconds(0)) return false;
+  const bool owes = last.record.phase == Phase::kFree && last.record.owed_kill > milliseconds(0);
+  const bool claimed = IsClaimed(last.record) && last.record.kind != HoldKind::kSticky;
+  if (!owes && !claimed) return false;
   const nanoseconds silence = now.boot - slot.observation.silent_since();
   return silence > last.record.credit + milliseconds(1) &&
-         (LooksExpired(slot, now) || silence >= last.record.ttl / 2);
+         (owes || LooksExpired(slot, now) || silence >= last.record.ttl / 2);
 }
 
 Action RecordMachine::NextCreditOrDone(Moment now) {

@@ -32,6 +32,12 @@ Result<void> CheckOrder(const Times& times) {
   if (times.renew <= milliseconds(0) || times.attempt <= milliseconds(0)) {
     return Invalid("the renewal interval and the attempt time-out must be at least 1ms");
   }
+  if (times.attempt > times.ttl / 5) {
+    return Invalid(fmt::format(
+        "inconsistent times: attempt <= 0.2 TTL is needed, so that an answer that takes as long is "
+        "still a fresh proof, but {} > {}",
+        text(times.attempt), text(times.ttl / 5)));
+  }
   if (times.renew + 2 * times.attempt > times.term) {
     return Invalid(fmt::format(
         "inconsistent times: renew + 2 attempt <= term is needed, so that two tries fit before "

@@ -34,9 +34,9 @@ struct TimesRequest {
   std::optional<std::chrono::nanoseconds> kill;     // default 0.8 TTL
 };
 
-// Times that keep `renew + 2 attempt <= term < kill <= 0.95 TTL - 0.25 s`, with a TTL of whole
-// seconds from 2 s to 24 h. Fails with kInvalidArgument and a message that names the inequality
-// and both its sides.
+// Times that keep `renew + 2 attempt <= term < kill <= 0.95 TTL - 0.25 s` and `attempt <= 0.2 TTL`,
+// with a TTL of whole seconds from 2 s to 24 h. Fails with kInvalidArgument and a message that
+// names the inequality and both its sides.
 Result<Times> MakeTimes(const TimesRequest& request);
 
 // How long a hold with this TTL must be silent before it may be taken over. The hundredth covers

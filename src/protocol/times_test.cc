@@ -33,17 +33,17 @@ TEST(TimesTest, EveryTtlInRangeHasConsistentDefaults) {
 }
 
 TEST(TimesTest, RefusesTtlsOutsideTheRange) {
-  for (std::chrono::nanoseconds ttl : {0ns, 1ns, std::chrono::nanoseconds(1s),
-                                       std::chrono::nanoseconds(1500ms),
-                                       std::chrono::nanoseconds(2500ms),
-                                       std::chrono::nanoseconds(25h)}) {
+  for (std::chrono::nanoseconds ttl :
+       {0ns, 1ns, std::chrono::nanoseconds(1s), std::chrono::nanoseconds(1500ms),
+        std::chrono::nanoseconds(2500ms), std::chrono::nanoseconds(25h)}) {
     EXPECT_THAT(Refusal({.ttl = ttl}), HasSubstr("whole seconds from 2s to 24h"));
   }
 }
 
 TEST(TimesTest, RefusesInconsistentTimesAndNamesTheInequality) {
   EXPECT_THAT(Refusal({.renew = 8s}), HasSubstr("renew + 2 attempt <= term"));
-  EXPECT_THAT(Refusal({.attempt = 5s}), HasSubstr("3.75s + 2 x 5s > 9s"));
+  EXPECT_THAT(Refusal({.attempt = 3s}), HasSubstr("3.75s + 2 x 3s > 9s"));
+  EXPECT_THAT(Refusal({.renew = 1s, .attempt = 4s}), HasSubstr("attempt <= 0.2 TTL"));
   EXPECT_THAT(Refusal({.term = 12s}), HasSubstr("term < kill"));
   EXPECT_THAT(Refusal({.kill = 14100ms}), HasSubstr("kill <= 0.95 TTL - 0.25s"));
   EXPECT_THAT(Refusal({.kill = std::chrono::nanoseconds::max()}), HasSubstr("kill <= 0.95 TTL"));
