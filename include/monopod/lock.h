@@ -59,8 +59,8 @@ class Lock {
   // when it has passed. Each renewal moves it.
   std::chrono::nanoseconds time_left() const;
 
-  // Ends the hold; the work must be over. Blocks for at most `timeout` (and a little). Calling it
-  // again repeats the first outcome.
+  // Ends the hold; the work must be over. Blocks for at most `timeout` (0 to 1 h) and a little.
+  // Calling it again repeats the first outcome.
   //   kNotHolder: the hold had been lost before. Nothing to do; the work may have been fenced off.
   //   kIndeterminate: the store did not confirm; the lock frees itself after its TTL.
   Result<void> Release(std::chrono::nanoseconds timeout = std::chrono::seconds(10));

@@ -116,8 +116,8 @@ enum class SlotState : std::uint8_t {
   kFree,
   kRecovering,  // claimed; earlier work may still run
   kHeld,
-  kExpired,     // held, but its TTL has passed by the store's clock or by the stored times
-  kRetired,     // a surplus slot of a lock that was made smaller
+  kExpired,  // held, but its TTL has passed by the store's clock or by the stored times
+  kRetired,  // a surplus slot of a lock that was made smaller
 };
 // "free", "recovering", "held", "expired", "retired".
 std::string_view SlotStateName(SlotState state);
@@ -125,15 +125,15 @@ std::string_view SlotStateName(SlotState state);
 struct SlotStatus {
   int slot = 0;
   SlotState state = SlotState::kFree;
-  Holder holder;       // `instance` is left out: it is part of the handle
+  Holder holder;         // `instance` is left out: it is part of the handle
   bool foreign = false;  // held by something that is not monopod
   HoldKind kind = HoldKind::kProcess;
-  Token token = 0;     // of the hold, or of the last one
+  Token token = 0;  // of the hold, or of the last one
   WallTime acquired{};
   WallTime renewed{};  // when free: when the last hold ended
   std::chrono::milliseconds ttl{0};
   std::chrono::milliseconds owed{0};  // longest kill time of earlier work; 0 after a clean end
-  std::string note;    // how the last hold ended when it was not a release
+  std::string note;                   // how the last hold ended when it was not a release
 };
 
 struct LockStatus {
@@ -190,12 +190,13 @@ class LockClient {
   Result<void> Create(std::string_view lock, int slots);
 
   // Changes the number of slots: larger at once, smaller when the surplus holds have ended, which
-  // is waited for until `wait` has passed. Returns whether it is in force; if not, it stays pending,
-  // no more claims than the smaller number succeed, and another call completes it.
+  // is waited for until `wait` has passed. Returns whether it is in force; if not, it stays
+  // pending, no more claims than the smaller number succeed, and another call completes it.
   Result<bool> Resize(std::string_view lock, int slots, std::chrono::nanoseconds wait);
 
  private:
   struct Impl;
+  friend struct LockClientOverStore;
   explicit LockClient(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

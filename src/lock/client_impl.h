@@ -6,6 +6,11 @@
 
 namespace monopod {
 
+namespace lock {
+// What any duration may be at most: sums of them never overflow.
+inline constexpr std::chrono::nanoseconds kLongestDelay = std::chrono::hours(24 * 365);
+}  // namespace lock
+
 struct LockClient::Impl {
   ClientOptions options;
   lock::OpenedStore opened;
@@ -16,6 +21,11 @@ struct LockClient::Impl {
   void Tell(Event event) const {
     if (options.on_event) options.on_event(event);
   }
+};
+
+// A client over a store that is open already.
+struct LockClientOverStore {
+  static Result<LockClient> Make(lock::OpenedStore opened, ClientOptions options);
 };
 
 }  // namespace monopod

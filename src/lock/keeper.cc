@@ -40,8 +40,7 @@ void Keeper::Drive() {
       driver_->Stop(*end_by);
       stopping = true;
     }
-    const auto progress =
-        driver_->Step(stopping ? std::stop_token() : wake_driver_.get_token());
+    const auto progress = driver_->Step(stopping ? std::stop_token() : wake_driver_.get_token());
     if (progress == Driver::Progress::kLost) Lose(driver_->last_event().detail);
     if (progress == Driver::Progress::kDone) break;
     if (!stopping) PublishTenure();
@@ -101,21 +100,23 @@ nanoseconds Keeper::time_left() const {
 Result<void> Keeper::Release(nanoseconds timeout) {
   {
     const std::lock_guard guard(mutex_);
-    if (!end_by_) end_by_ = BootClock::now() + std::max(timeout, nanoseconds(0));
+    timeout = std::clamp<nanoseconds>(timeout, nanoseconds(0), std::chrono::hours(1));
+    if (!end_by_) end_by_ = BootClock::now() + timeout;
   }
   wake_driver_.request_stop();
   // The machine ends by end_by_ itself; this much later its thread hangs in the store.
   constexpr std::chrono::seconds kHung(1);
   std::unique_lock guard(mutex_);
-  const bool ended =
-      ended_.wait_for(guard, timeout + kHung, [this] { return done_.has_value(); });
+  const bool ended = ended_.wait_for(guard, timeout + kHung, [this] { return done_.has_value(); });
   end_watch_.request_stop();
   auto threads = std::exchange(threads_, {});
   guard.unlock();
   for (std::thread& thread : threads) {
     if (!thread.joinable()) continue;
-    if (ended) thread.join();
-    else thread.detach();
+    if (ended)
+      thread.join();
+    else
+      thread.detach();
   }
   if (!ended) {
     return Fail(ErrorCode::kIndeterminate,

@@ -64,7 +64,7 @@ class Keeper {
   mutable std::mutex mutex_;
   std::array<std::thread, 2> threads_;  // each owns the Keeper; taken by the first Release
   std::condition_variable ended_;
-  protocol::Tenure tenure_{};       // as last published
+  protocol::Tenure tenure_{};  // as last published
   std::string lost_reason_;
   std::optional<BootTime> end_by_;  // a release was asked for
   std::optional<protocol::DoneAction> done_;

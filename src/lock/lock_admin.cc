@@ -30,9 +30,9 @@ SlotState StateOf(const Snapshot& snapshot) {
     case Phase::kRecovering:
     case Phase::kHeld: break;
   }
-  const bool expired = record.kind != HoldKind::kSticky && !record.foreign &&
-                       (snapshot.known_silence >= record.ttl ||
-                        record.renewed + record.ttl < WallNow());
+  const bool expired =
+      record.kind != HoldKind::kSticky && !record.foreign &&
+      (snapshot.known_silence >= record.ttl || record.renewed + record.ttl < WallNow());
   if (expired) return SlotState::kExpired;
   return record.phase == Phase::kHeld ? SlotState::kHeld : SlotState::kRecovering;
 }
@@ -89,6 +89,7 @@ Result<Record> Retired(const Snapshot& snapshot) {
 // Writes the number of slots to come: at once if it is larger, else as `resize_to`.
 Result<Record> BeginResize(protocol::RecordStore& store, const std::string& lock, int slots,
                            BootTime deadline) {
+  const std::string resize_id = RandomNonce();
   return lock::UpdateRecord(
       store, lock,
       [&](const Snapshot& snapshot) -> Result<Record> {
@@ -97,6 +98,7 @@ Result<Record> BeginResize(protocol::RecordStore& store, const std::string& lock
         const bool smaller = slots < std::max(record.slots, 1);
         if (!smaller) record.slots = slots;
         record.resize_to = smaller ? slots : 0;
+        record.resize_id = smaller ? resize_id : std::string();
         return record;
       },
       deadline);
@@ -127,8 +129,10 @@ Result<LockStatus> LockClient::Status(std::string_view lock) {
       status.slots = std::clamp(snapshot->record.slots, 1, kMaxSlots);
       status.resize_to = snapshot->record.resize_to;
     }
-    if (snapshot->exists()) status.slot.push_back(StatusOf(slot, *snapshot));
-    else status.slot.push_back({.slot = slot});
+    if (snapshot->exists())
+      status.slot.push_back(StatusOf(slot, *snapshot));
+    else
+      status.slot.push_back({.slot = slot});
   }
   return status;
 }
@@ -238,7 +242,7 @@ Result<bool> LockClient::Resize(std::string_view lock, int slots, std::chrono::n
   if (auto checked = CheckLockName(lock); !checked) return Fail(checked.error());
   if (auto checked = CheckSlotCount(slots); !checked) return Fail(checked.error());
   const std::string name(lock);
-  const BootTime give_up_at = BootClock::now() + wait;
+  const BootTime give_up_at = BootClock::now() + std::min(wait, lock::kLongestDelay);
   auto begun = BeginResize(impl_->store(), name, slots, impl_->Deadline());
   if (!begun) return Fail(begun.error());
   for (int slot = begun->slots - 1; begun->resize_to != 0 && slot >= slots;) {
@@ -261,12 +265,14 @@ Result<bool> LockClient::Resize(std::string_view lock, int slots, std::chrono::n
       [&](const Snapshot& snapshot) -> Result<Record> {
         if (!snapshot.exists()) return Fail(NoSuchLock(lock));
         Record record = snapshot.record;
-        if (record.resize_to != slots) {
+        // The same number is not enough: slots may have come and gone in between.
+        if (record.resize_id != begun->resize_id) {
           return Fail(ErrorCode::kConflict,
                       fmt::format("somebody else resized \"{}\" meanwhile", lock));
         }
         record.slots = slots;
         record.resize_to = 0;
+        record.resize_id.clear();
         return record;
       },
       impl_->Deadline());

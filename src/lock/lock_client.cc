@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "src/base/identity.h"
@@ -39,6 +40,13 @@ Result<protocol::Claim> MakeClaim(std::string_view name, const AcquireOptions& o
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("{} slots are not allowed: 1 to {}", *options.slots, kMaxSlots));
   }
+  for (const nanoseconds delay :
+       {options.lock_delay, options.foreign_ttl.value_or(nanoseconds(0))}) {
+    if (delay < nanoseconds(0) || delay > lock::kLongestDelay) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  "the lock delay and the foreign TTL are from 0 to 8760h");
+    }
+  }
   const auto times = protocol::MakeTimes({.ttl = options.times.ttl,
                                           .renew = options.times.renew,
                                           .attempt = options.times.attempt,
@@ -56,9 +64,10 @@ Result<protocol::Claim> MakeClaim(std::string_view name, const AcquireOptions& o
   claim.holder.instance = RandomNonce();
   claim.holder.purpose = options.purpose;
   if (options.wait && !options.no_wait) {
-    // Beyond a century it is for ever; a sum with it could overflow.
-    constexpr nanoseconds kForEver = std::chrono::hours(24 * 365 * 100);
-    if (*options.wait < kForEver) claim.give_up_at = BootClock::now() + *options.wait;
+    // A year is for ever; a sum with more could overflow.
+    if (*options.wait < lock::kLongestDelay) {
+      claim.give_up_at = BootClock::now() + std::max(*options.wait, nanoseconds(0));
+    }
   }
   return claim;
 }
@@ -101,26 +110,31 @@ LockClient& LockClient::operator=(LockClient&&) noexcept = default;
 LockClient::~LockClient() = default;
 
 Result<LockClient> LockClient::Open(ClientOptions options) {
-  if (auto checked = CheckText("holder", options.holder); !checked) return Fail(checked.error());
-  if (options.store_timeout <= nanoseconds(0)) {
-    return Fail(ErrorCode::kInvalidArgument, "the store time-out must be more than 0");
-  }
   const auto url = lock::ParseStoreUrl(options.store);
   if (!url) return Fail(url.error());
   auto opened = lock::OpenStore(*url);
   if (!opened) return Fail(std::move(opened.error()));
-  if (options.require_shared && !opened->shared) {
+  return LockClientOverStore::Make(std::move(*opened), std::move(options));
+}
+
+Result<LockClient> LockClientOverStore::Make(lock::OpenedStore opened, ClientOptions options) {
+  if (auto checked = CheckText("holder", options.holder); !checked) return Fail(checked.error());
+  if (options.store_timeout <= nanoseconds(0) || options.store_timeout > lock::kLongestDelay) {
     return Fail(ErrorCode::kInvalidArgument,
-                fmt::format("a shared store is required, but {} is seen by {}", opened->url,
-                            opened->scope));
+                "the store time-out must be more than 0 and at most 8760h");
   }
-  auto impl = std::make_unique<Impl>();
+  if (options.require_shared && !opened.shared) {
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("a shared store is required, but {} is seen by {}", opened.url, opened.scope));
+  }
+  auto impl = std::make_unique<LockClient::Impl>();
   Identity identity = IdentityFromEnvironment();
   impl->holder = {.name = options.holder.empty() ? std::move(identity.name) : options.holder,
                   .namespace_ = std::move(identity.namespace_),
                   .node = std::move(identity.node)};
   impl->options = std::move(options);
-  impl->opened = std::move(*opened);
+  impl->opened = std::move(opened);
   return LockClient(std::move(impl));
 }
 
