@@ -1,0 +1,35 @@
+#include "src/supervise/terminal.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+namespace monopod::supervise {
+
+Terminal::Terminal() : descriptor_(open("/dev/tty", O_RDWR | O_CLOEXEC)), home_(getpgrp()) {}
+
+bool Terminal::IsForeground(pid_t group) const {
+  return descriptor_.is_open() && tcgetpgrp(descriptor_.get()) == group;
+}
+
+void Terminal::HandTo(pid_t group) const {
+  if (!descriptor_.is_open()) return;
+  // From the background this would raise SIGTTOU, unless it is blocked.
+  sigset_t background_output;
+  sigset_t before;
+  sigemptyset(&background_output);
+  sigaddset(&background_output, SIGTTOU);
+  pthread_sigmask(SIG_BLOCK, &background_output, &before);
+  tcsetpgrp(descriptor_.get(), group);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Terminal::TakeBack() const {
+  if (!descriptor_.is_open()) return;
+  const pid_t foreground = tcgetpgrp(descriptor_.get());
+  if (foreground > 1 && kill(-foreground, 0) != 0 && errno == ESRCH) HandTo(home_);
+}
+
+}  // namespace monopod::supervise
