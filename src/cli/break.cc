@@ -1,0 +1,43 @@
+// monopod break: end somebody else's hold.
+#include <memory>
+#include <optional>
+
+#include "src/cli/commands.h"
+
+namespace monopod::cli {
+namespace {
+
+constexpr const char* kFooter = R"(Example:
+  monopod status reboot                     shows the token of the present hold
+  monopod break reboot --token 7 --reason "node-3 burnt down"
+
+Ends that hold only, never a later one. Its holder stops its work as soon as it notices; the next
+holder waits until that work is over in any case (`monopod explain` prints how long).)";
+
+}  // namespace
+
+void AddBreak(CLI::App& app, Context& context) {
+  auto* command = app.add_subcommand("break", "End somebody else's hold");
+  command->footer(kFooter);
+  const auto request = std::make_shared<LockClient::BreakRequest>();
+  command->add_option("LOCK", request->lock, "Name of the lock")->required();
+  command->add_option("--token", request->token, "Token of the hold, as `status` shows it")
+      ->required()
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("TOKEN");
+  command->add_option("--reason", request->reason, "Why: recorded, shown and logged")
+      ->required()
+      ->type_name("TEXT");
+  command->add_option("--slot", request->slot, "Slot, if two are held with the same token")
+      ->type_name("N");
+  command->callback([request, &context] {
+    context.action = [request, &context]() -> int {
+      auto client = context.OpenClient(false);
+      if (!client) return context.Fail(client.error());
+      const auto broken = client->Break(*request);
+      return broken ? kOk : context.Fail(broken.error());
+    };
+  });
+}
+
+}  // namespace monopod::cli

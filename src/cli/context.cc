@@ -1,0 +1,116 @@
+#include "src/cli/context.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string_view>
+
+#include "src/base/duration.h"
+
+namespace monopod::cli {
+namespace {
+
+std::string_view Variable(const char* name) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before any thread
+  return value == nullptr ? "" : value;
+}
+
+}  // namespace
+
+void Context::OpenLog() {
+  const bool terminal = isatty(STDERR_FILENO) == 1;
+  const bool text = log_format == "text" || (log_format == "auto" && terminal);
+  log = std::make_shared<observe::AttemptLog>(observe::AttemptLog::Options{
+      .format = text ? observe::LogFormat::kText : observe::LogFormat::kJson,
+      .live = text && terminal && Variable("TERM") != "dumb",
+      .color = text && terminal && Variable("NO_COLOR").empty() && Variable("TERM") != "dumb",
+      .quiet = quiet});
+}
+
+Result<LockClient> Context::OpenClient(bool announce) const {
+  const auto timeout = ParseDurationFlag("--store-timeout", store_timeout);
+  if (!timeout) return monopod::Fail(timeout.error());
+  auto client =
+      LockClient::Open({.store = store,
+                        .require_shared = require_shared,
+                        .holder = holder,
+                        .store_timeout = *timeout,
+                        .on_event = [log = log](const Event& event) { log->Write(event); }});
+  if (client && announce && !quiet) {
+    log->Write(observe::AttemptLog::Notice{
+        .kind = "store",
+        .lock = {},
+        .store = client->store(),
+        .message = fmt::format("store {}; scope: {}", client->store(), client->scope())});
+  }
+  return client;
+}
+
+int Context::Fail(const Error& error) const { return Fail(ExitCodeOf(error.code), error.message); }
+
+int Context::Fail(ExitCode code, const std::string& message) const {
+  log->Write(
+      observe::AttemptLog::Notice{.kind = "error", .lock = {}, .store = {}, .message = message});
+  return code;
+}
+
+int Context::PrintResult(const Json& json,
+                         const std::function<std::string(OutputFormat)>& table) const {
+  std::string text;
+  switch (output) {
+    case OutputFormat::kJson:
+      text = json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
+      break;
+    case OutputFormat::kYaml: text = ToYaml(json); break;
+    case OutputFormat::kTable:
+    case OutputFormat::kWide:
+    case OutputFormat::kName: text = table(output); break;
+  }
+  return Print(text) ? kOk : Fail(kInternalError, "cannot write to stdout");
+}
+
+void AddGlobalFlags(CLI::App& app, Context& context) {
+  const auto group = "Store and log";
+  app.add_option("--store", context.store,
+                 "Where locks live: sqlite:PATH or memory: (default: this machine's file, or "
+                 "$MONOPOD_STORE)")
+      ->envname("MONOPOD_STORE")
+      ->type_name("URL")
+      ->group(group);
+  app.add_flag("--require-shared", context.require_shared,
+               "Refuse a store that only this machine can see")
+      ->group(group);
+  app.add_option("--holder", context.holder,
+                 "Name of this holder, for people (default: $POD_NAME or the host name)")
+      ->type_name("NAME")
+      ->group(group);
+  app.add_option("--store-timeout", context.store_timeout,
+                 "How long the store may fail before this command does")
+      ->capture_default_str()
+      ->type_name("DURATION")
+      ->group(group);
+  app.add_option("--log-format", context.log_format,
+                 "auto (text on a terminal, else json), text or json")
+      ->check(CLI::IsMember({"auto", "text", "json"}))
+      ->capture_default_str()
+      ->type_name("FORMAT")
+      ->group(group);
+  app.add_flag("-q,--quiet", context.quiet, "Log only what went wrong")->group(group);
+}
+
+void AddOutputFlag(CLI::App& command, Context& context) {
+  command.add_option("-o,--output", context.output, "table, wide, json, yaml or name")
+      ->transform(CLI::Transformer(OutputFormats()))
+      ->type_name("FORMAT")
+      ->option_text("FORMAT");
+}
+
+Result<std::chrono::nanoseconds> ParseDurationFlag(const std::string& flag,
+                                                   const std::string& text) {
+  auto parsed = ParseDuration(text);
+  if (!parsed) parsed.error().message = flag + ": " + parsed.error().message;
+  return parsed;
+}
+
+}  // namespace monopod::cli

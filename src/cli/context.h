@@ -1,0 +1,57 @@
+// What all commands share: the global flags, the log, and the way to a client.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "monopod/lock_client.h"
+#include "src/cli/exit_code.h"
+#include "src/cli/output.h"
+#include "src/observe/attempt_log.h"
+
+namespace monopod::cli {
+
+struct Context {
+  // What followed the first "--", untouched.
+  std::vector<std::string> command;
+
+  // Global flags, as given.
+  std::string store;
+  bool require_shared = false;
+  std::string holder;
+  std::string store_timeout = "10s";
+  std::string log_format = "auto";
+  bool quiet = false;
+  OutputFormat output = OutputFormat::kTable;
+
+  // Set by the command that was chosen.
+  std::function<int()> action;
+
+  std::shared_ptr<observe::AttemptLog> log;
+
+  // Reads the flags above into `log`; once, before any command acts.
+  void OpenLog();
+
+  // `announce`: say which store it is and who sees it.
+  Result<LockClient> OpenClient(bool announce) const;
+
+  // One line on stderr and the exit code that belongs to it.
+  int Fail(const Error& error) const;
+  int Fail(ExitCode code, const std::string& message) const;
+
+  // Renders a result: JSON and YAML from `json`, the others from `table`.
+  int PrintResult(const Json& json, const std::function<std::string(OutputFormat)>& table) const;
+};
+
+void AddGlobalFlags(CLI::App& app, Context& context);
+void AddOutputFlag(CLI::App& command, Context& context);
+
+// A duration flag's value; the error names the flag.
+Result<std::chrono::nanoseconds> ParseDurationFlag(const std::string& flag,
+                                                   const std::string& text);
+
+}  // namespace monopod::cli

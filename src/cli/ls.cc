@@ -1,0 +1,24 @@
+// monopod ls: all locks of the store.
+#include "src/cli/commands.h"
+#include "src/cli/lock_view.h"
+
+namespace monopod::cli {
+
+int ListLocks(const Context& context) {
+  auto client = context.OpenClient(false);
+  if (!client) return context.Fail(client.error());
+  const auto locks = client->List();
+  if (!locks) return context.Fail(locks.error());
+  Json json = {{"locks", Json::array()}};
+  for (const LockStatus& lock : *locks) json["locks"].push_back(LockJson(lock));
+  return context.PrintResult(json, [&](OutputFormat format) { return LockTable(*locks, format); });
+}
+
+void AddLs(CLI::App& app, Context& context) {
+  auto* command = app.add_subcommand("ls", "List the locks of the store");
+  command->footer("Examples:\n  monopod ls\n  monopod ls -o wide\n  monopod ls -o json");
+  AddOutputFlag(*command, context);
+  command->callback([&context] { context.action = [&context] { return ListLocks(context); }; });
+}
+
+}  // namespace monopod::cli

@@ -1,0 +1,108 @@
+// monopod: when one pod must win.
+#include <fmt/format.h>
+
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "src/cli/commands.h"
+
+namespace monopod::cli {
+namespace {
+
+constexpr const char* kFooter = R"(Examples:
+  monopod run reboot -- ./reboot-this-node        one at a time; others wait
+  monopod run backup --no-wait -E 0 -- ./backup   skip quietly when another one runs
+  monopod status reboot                           who holds it, since when
+  monopod break reboot --token 7 --reason "node-3 is gone"
+
+Exit codes: the command's own (128+n when a signal ended it), and
+   64  flags, names, configuration      65  written by a newer monopod
+   66  no such lock                     69  the store cannot be reached
+   70  internal error                   74  outcome unknown
+   75  not acquired (-E sets another)   76  not, or no longer, the holder
+   77  denied                          122  the lock was lost while the command ran
+  126  the command cannot be run       127  the command was not found)";
+
+struct Arguments {
+  std::vector<std::string> own;
+  std::vector<std::string> command;  // behind the first "--"
+  bool has_command = false;
+};
+
+// Before any flag library sees them: CLI11 rewrites arguments that look like lists.
+Arguments Split(int argc, char** argv) {
+  Arguments arguments;
+  for (int i = 1; i < argc; ++i) {
+    if (arguments.has_command) {
+      arguments.command.emplace_back(argv[i]);
+    } else if (std::string_view(argv[i]) == "--") {
+      arguments.has_command = true;
+    } else {
+      arguments.own.emplace_back(argv[i]);
+    }
+  }
+  return arguments;
+}
+
+int Usage(const Context& context, const std::string& message) {
+  return context.Fail(kUsage, message);
+}
+
+int Parse(CLI::App& app, Context& context, Arguments arguments) {
+  try {
+    std::vector<std::string> reversed(arguments.own.rbegin(), arguments.own.rend());
+    app.parse(std::move(reversed));
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const CLI::ExtrasError& error) {
+    context.OpenLog();
+    return Usage(context, fmt::format("{} (a command to run is written behind --)", error.what()));
+  } catch (const CLI::ParseError& error) {
+    context.OpenLog();
+    return Usage(context, error.what());
+  }
+  context.OpenLog();
+  if (!context.action) {
+    return Print(app.help()) ? kOk : kInternalError;
+  }
+  if (arguments.has_command && !app.got_subcommand("run")) {
+    return Usage(context, "only `monopod run` takes a command behind --");
+  }
+  context.command = std::move(arguments.command);
+  return context.action();
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("Locks for automation: when one pod must win.", "monopod");
+  app.footer(kFooter);
+  app.require_subcommand(0, 1);
+  app.fallthrough();
+  Context context;
+  AddGlobalFlags(app, context);
+  AddRun(app, context);
+  AddAcquire(app, context);
+  AddRenew(app, context);
+  AddRelease(app, context);
+  AddStatus(app, context);
+  AddLs(app, context);
+  AddBreak(app, context);
+  AddCreate(app, context);
+  AddResize(app, context);
+  AddExplain(app, context);
+  AddVersion(app, context);
+  AddCompletion(app, context);
+  return Parse(app, context, Split(argc, argv));
+}
+
+}  // namespace
+}  // namespace monopod::cli
+
+int main(int argc, char** argv) {
+  try {
+    return monopod::cli::Main(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "monopod: internal error: {}\n", error.what());
+    return monopod::cli::kInternalError;
+  }
+}

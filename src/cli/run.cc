@@ -1,0 +1,142 @@
+// monopod run: a command under a lock.
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "src/cli/claim_flags.h"
+#include "src/cli/commands.h"
+#include "src/cli/interrupt.h"
+#include "src/supervise/guardian.h"
+
+namespace monopod::cli {
+namespace {
+
+constexpr const char* kFooter = R"(Examples:
+  monopod run reboot -- ./reboot-this-node
+  monopod run backup --no-wait -E 0 -- ./backup.sh        a CronJob that must not overlap
+  monopod run deploy --wait forever --ttl 60s -- make deploy
+  monopod run rebuild --slots 3 -- ./rebuild-one          at most three at a time
+
+The command gets MONOPOD_LOCK, MONOPOD_TOKEN, MONOPOD_HOLDER and MONOPOD_STORE. It is stopped (TERM,
+then KILL, with everything that it started) before another holder may begin; `monopod explain`
+prints when. When it ends, whatever it left running is ended before the lock is released.)";
+
+struct RunFlags {
+  std::string lock;
+  ClaimFlags claim;
+  bool cgroup = true;
+};
+
+int ExitCodeOf(const supervise::CommandEnd& end, const std::string& command,
+               const Context& context) {
+  using Kind = supervise::CommandEnd::Kind;
+  if (end.guardian_died && end.kind != Kind::kStopped) {
+    return context.Fail(kInternalError,
+                        "the guardian process was killed; the command was killed, too");
+  }
+  switch (end.kind) {
+    case Kind::kExited: return end.code;
+    case Kind::kSignaled: return kSignalBase + end.code;
+    case Kind::kNotStarted:
+      return context.Fail(
+          end.code == ENOENT ? kCommandNotFound : kCannotExecute,
+          fmt::format("cannot run \"{}\": {}", command, std::generic_category().message(end.code)));
+    case Kind::kStopped: return kLost;
+  }
+  return kInternalError;
+}
+
+// What the command needs to know of the lock, and a nested monopod of the store.
+std::vector<std::pair<std::string, std::string>> CommandEnvironment(const Lock& lock,
+                                                                    const LockClient& client) {
+  return {{"MONOPOD_LOCK", lock.name()},
+          {"MONOPOD_TOKEN", std::to_string(lock.token())},
+          {"MONOPOD_HOLDER", lock.holder().name},
+          {"MONOPOD_STORE", client.store()}};
+}
+
+int Supervise(supervise::Guardian& guardian, Lock& lock, const LockClient& client,
+              const Context& context) {
+  const auto notice = [&](std::string_view message) {
+    context.log->Write(observe::AttemptLog::Notice{
+        .kind = "command", .lock = lock.name(), .store = {}, .message = message});
+  };
+  const auto end = guardian.Run({.environment = CommandEnvironment(lock, client), .notice = notice},
+                                lock.lost());
+  if (!end && end.error().code == ErrorCode::kIndeterminate) {
+    // Something may still run: the lock must expire by itself, so nothing is released.
+    context.Fail(kLost, end.error().message);
+    _exit(kLost);
+  }
+  const int code =
+      end ? ExitCodeOf(*end, context.command.front(), context) : context.Fail(end.error());
+  // A lost lock frees itself anyway; giving it back early is a courtesy.
+  const auto released =
+      lock.lost().stop_requested() ? lock.Release(std::chrono::seconds(1)) : lock.Release();
+  if (released) return code;
+  if (released.error().code == ErrorCode::kNotHolder || code == kLost) {
+    return context.Fail(kLost, fmt::format("{}; the command was stopped or its work may be fenced "
+                                           "off",
+                                           released.error().message));
+  }
+  // The command's own code would hide nothing: the work was done while the lock was held.
+  context.Fail(released.error());
+  return code;
+}
+
+int Run(const RunFlags& flags, const Context& context) {
+  if (context.command.empty() || context.command.front().empty()) {
+    return context.Fail(kUsage,
+                        fmt::format("no command: monopod run {} -- COMMAND [ARG...]", flags.lock));
+  }
+  auto options = flags.claim.Parse();
+  if (!options) return context.Fail(options.error());
+
+  supervise::BlockForwardedSignals();
+  auto guardian = supervise::Guardian::Fork(context.command, {.cgroup = flags.cgroup});
+  if (!guardian) return context.Fail(guardian.error());
+  auto client = context.OpenClient(true);
+  if (!client) return context.Fail(client.error());
+
+  options->on_deadlines = [&guardian](std::chrono::nanoseconds term_at,
+                                      std::chrono::nanoseconds kill_at) {
+    guardian->SetDeadlines({.term = BootTime(term_at), .kill = BootTime(kill_at)});
+  };
+  std::optional<Lock> lock;
+  {
+    const Interrupt interrupt(context.log);
+    options->cancel = interrupt.stop();
+    auto acquired = client->Acquire(flags.lock, *options);
+    if (!acquired) return context.Fail(acquired.error());
+    if (!acquired->lock) {
+      return interrupt.signal() != 0 ? kSignalBase + interrupt.signal()
+                                     : flags.claim.busy_exit_code;
+    }
+    lock = std::move(acquired->lock);
+    if (interrupt.signal() != 0) {
+      // It came too late to give up the claim, and too early for the command.
+      lock.reset();
+      return kSignalBase + interrupt.signal();
+    }
+  }
+  return Supervise(*guardian, *lock, *client, context);
+}
+
+}  // namespace
+
+void AddRun(CLI::App& app, Context& context) {
+  auto* command = app.add_subcommand("run", "Run a command while holding a lock");
+  command->footer(kFooter);
+  const auto flags = std::make_shared<RunFlags>();
+  command->add_option("LOCK", flags->lock, "Name of the lock")->required();
+  flags->claim.Add(*command);
+  command->add_flag("!--no-cgroup", flags->cgroup,
+                    "Do not give the command a cgroup of its own, also where that is possible");
+  command->callback(
+      [flags, &context] { context.action = [flags, &context] { return Run(*flags, context); }; });
+}
+
+}  // namespace monopod::cli

@@ -1,0 +1,133 @@
+// acquire, renew, release; create, resize, ls; explain, version, completion, help.
+#include <nlohmann/json.hpp>
+
+#include "tests/commands/fixture.h"
+
+namespace monopod::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+using ::testing::Not;
+
+class HandleTest : public CommandTest {
+ protected:
+  std::string Acquire(const Arguments& flags = {}) const {
+    const Ended acquired = Finish(Words({"acquire", "x"}, flags));
+    EXPECT_EQ(acquired.code, 0) << acquired.err;
+    return acquired.out.substr(0, acquired.out.find('\n'));
+  }
+};
+
+TEST_F(HandleTest, StdoutIsTheHandleAndNothingElse) {
+  const Ended acquired = Finish({"acquire", "x"});
+  EXPECT_THAT(acquired.out, MatchesRegex("x:0:[0-9]+:[0-9a-f]+\n"));
+  const Ended busy = Finish({"acquire", "x", "--no-wait"});
+  EXPECT_EQ(busy.code, 75);
+  EXPECT_EQ(busy.out, "");
+}
+
+TEST_F(HandleTest, TheHandleRenewsAndReleasesOnce) {
+  const std::string handle = Acquire();
+  EXPECT_EQ(Finish({"renew", handle}).code, 0);
+  EXPECT_EQ(Finish({"release", handle}).code, 0);
+  EXPECT_EQ(Finish({"renew", handle}).code, 76);
+  EXPECT_EQ(Finish({"release", handle}).code, 76);
+}
+
+TEST_F(HandleTest, AStrangersHandleIsRefusedAndStatusDoesNotShowTheSecret) {
+  const std::string handle = Acquire({"--sticky"});
+  std::string stranger = handle;
+  stranger.back() = stranger.back() == '0' ? '1' : '0';
+  const Ended refused = Finish({"release", stranger});
+  EXPECT_EQ(refused.code, 76);
+  EXPECT_THAT(refused.err, HasSubstr("holds it now"));
+  const std::string secret = handle.substr(handle.rfind(':') + 1);
+  for (const std::string format : {"table", "wide", "json", "yaml"}) {
+    EXPECT_THAT(Finish({"status", "x", "-o", format}).out, Not(HasSubstr(secret)));
+  }
+  EXPECT_EQ(Finish({"release", handle}).code, 0);
+}
+
+TEST_F(HandleTest, AnAcquiredLockThatIsNotRenewedGoesStale) {
+  Acquire({"--ttl", "2s", "--holder", "script"});
+  Process next = Run({"--ttl", "2s"}, "true");
+  EXPECT_EQ(next.Wait(), 0) << next.err();
+  EXPECT_THAT(next.err(), HasSubstr("\"event\":\"stale\""));
+}
+
+TEST_F(HandleTest, AHandleThatCannotBePrintedIsGivenBack) {
+  Process full({"sh", "-c", std::string(MONOPOD_BINARY) + " acquire x >/dev/full"},
+               {.environment = {{"MONOPOD_STORE", store()}}});
+  EXPECT_EQ(full.Wait(), 70);
+  EXPECT_THAT(Finish({"status", "x"}).out, HasSubstr("free"));
+}
+
+TEST_F(HandleTest, CreateAndResizeFixHowManyMayHold) {
+  EXPECT_EQ(Finish({"create", "x", "--slots", "2"}).code, 0);
+  EXPECT_EQ(Finish({"create", "x", "--slots", "2"}).code, 0);
+  EXPECT_EQ(Finish({"create", "x", "--slots", "3"}).code, 64);
+  const std::string first = Acquire();
+  const std::string second = Acquire();
+  EXPECT_EQ(Finish({"acquire", "x", "--no-wait"}).code, 75);
+  EXPECT_EQ(Finish({"resize", "x", "--slots", "1", "--wait", "0s"}).code, 75);
+  EXPECT_EQ(Finish({"release", first}).code, 0);
+  EXPECT_EQ(Finish({"release", second}).code, 0);
+  EXPECT_EQ(Finish({"resize", "x", "--slots", "1"}).code, 0);
+  EXPECT_THAT(Finish({"ls"}).out, HasSubstr("1/1"));
+  EXPECT_EQ(Finish({"resize", "y", "--slots", "1"}).code, 66);
+}
+
+TEST_F(HandleTest, EveryFormatShowsTheSame) {
+  Acquire({"--holder", "web-0", "--purpose", "upgrade"});
+  EXPECT_THAT(Finish({"status", "x"}).out, HasSubstr("LOCK"));
+  EXPECT_THAT(Finish({"status", "x", "-o", "wide"}).out, HasSubstr("upgrade"));
+  EXPECT_EQ(nlohmann::json::parse(Finish({"status", "x", "-o", "json"}).out)["slot"][0]["holder"],
+            "web-0");
+  EXPECT_THAT(Finish({"status", "x", "-o", "yaml"}).out, HasSubstr("holder: \"web-0\""));
+  EXPECT_EQ(Finish({"ls", "-o", "name"}).out, "x\n");
+  EXPECT_EQ(Finish({"status", "-o", "name"}).out, "x\n");
+}
+
+TEST_F(HandleTest, ExplainPrintsTheTimelineOfATtl) {
+  const auto json = nlohmann::json::parse(Finish({"explain", "--ttl", "20s", "-o", "json"}).out);
+  EXPECT_EQ(json["term_after_seconds"], 12.0);
+  EXPECT_EQ(json["kill_after_seconds"], 16.0);
+  EXPECT_EQ(json["takeover_after_crash_seconds"], 20.2);
+  EXPECT_THAT(Finish({"explain"}).out, HasSubstr("takeover_after_break"));
+}
+
+TEST_F(HandleTest, EveryCommandHelpsWithExamples) {
+  EXPECT_THAT(Finish({"--help"}).out, HasSubstr("Exit codes"));
+  for (const std::string command : {"run", "acquire", "renew", "release", "status", "ls", "break",
+                                    "create", "resize", "explain", "completion"}) {
+    const Ended help = Finish({command, "--help"});
+    EXPECT_EQ(help.code, 0);
+    EXPECT_THAT(help.out, HasSubstr("monopod " + command)) << command;
+    EXPECT_EQ(help.err, "");
+  }
+  EXPECT_THAT(Finish({"version"}).out, HasSubstr("monopod 0."));
+}
+
+TEST_F(HandleTest, TheBashCompletionOffersCommandsFlagsAndLocks) {
+  Acquire();
+  const auto complete = [&](const std::string& words) {
+    Process bash(
+        {"bash", "-c",
+         "PATH=$(dirname $MONOPOD):$PATH; source <($MONOPOD completion bash); COMP_WORDS=(" +
+             words +
+             "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _monopod; "
+             "echo \"${COMPREPLY[@]}\""},
+        {.environment = {{"MONOPOD_STORE", store()}, {"MONOPOD", MONOPOD_BINARY}}});
+    EXPECT_EQ(bash.Wait(), 0) << bash.err();
+    return bash.out();
+  };
+  EXPECT_THAT(complete("monopod re"), HasSubstr("renew"));
+  EXPECT_THAT(complete("monopod run --no"), HasSubstr("--no-wait"));
+  EXPECT_EQ(complete("monopod status ''"), "x\n");
+  EXPECT_EQ(Finish({"completion", "fish"}).code, 0);
+  EXPECT_EQ(Finish({"completion", "zsh"}).code, 0);
+}
+
+}  // namespace
+}  // namespace monopod::testing
