@@ -48,11 +48,12 @@ Result<void> CheckLockName(std::string_view name) {
                             Printable(name.substr(0, 40)), name.size(), kMaxLockNameLength));
   }
   if (!IsSubdomain(name)) {
-    return Fail(ErrorCode::kInvalidArgument,
-                fmt::format("\"{}\" is not a lock name: lower-case letters, digits, '-' and '.' are "
-                            "allowed, and each part between dots has at most 63 characters and "
-                            "begins and ends with a letter or digit (an RFC 1123 subdomain)",
-                            Printable(name)));
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("\"{}\" is not a lock name: lower-case letters, digits, '-' and '.' are "
+                    "allowed, and each part between dots has at most 63 characters and "
+                    "begins and ends with a letter or digit (an RFC 1123 subdomain)",
+                    Printable(name)));
   }
   if (ParseSlotRecordName(name).slot != 0) {
     return Fail(ErrorCode::kInvalidArgument,

@@ -9,8 +9,8 @@ namespace {
 using testing::HasSubstr;
 
 TEST(LockNameTest, AcceptsSubdomains) {
-  for (const char* name : {"a", "hello", "node-reboot", "team.fw-rules", "0", "x.slot",
-                           "x.slot-01", "slot-1", "x.slot-1.y"}) {
+  for (const char* name : {"a", "hello", "node-reboot", "team.fw-rules", "0", "x.slot", "x.slot-01",
+                           "slot-1", "x.slot-1.y"}) {
     EXPECT_TRUE(CheckLockName(name).has_value()) << name;
   }
   const std::string longest = std::string(63, 'a') + "." + std::string(63, 'b') + "." +

@@ -53,9 +53,9 @@ std::string OwnerText(const Event& event) {
   if (event.owner.name.empty()) return "nobody";
   std::string text = DescribeHolder(event.owner);
   if (event.owner_since != WallTime{}) {
-    text += fmt::format(" (since {}, last renewed {} ago)", FormatWallTime(event.owner_since),
-                        FormatDuration(std::chrono::floor<std::chrono::seconds>(
-                            WallNow() - event.owner_renewed)));
+    text += fmt::format(
+        " (since {}, last renewed {} ago)", FormatWallTime(event.owner_since),
+        FormatDuration(std::chrono::floor<std::chrono::seconds>(WallNow() - event.owner_renewed)));
   }
   return text;
 }
@@ -71,9 +71,9 @@ std::string EventText(const Event& event) {
       return with_detail(fmt::format("skipped: held by {}", OwnerText(event)));
     case EventKind::kStale: return with_detail(fmt::format("stale: {}", OwnerText(event)));
     case EventKind::kRecovering:
-      return with_detail(fmt::format(
-          "recovering: claimed with token {}; earlier work may run for another {}", event.token,
-          FormatDuration(event.duration)));
+      return with_detail(
+          fmt::format("recovering: claimed with token {}; earlier work may run for another {}",
+                      event.token, FormatDuration(event.duration)));
     case EventKind::kAcquired: return fmt::format("acquired with token {}", event.token);
     case EventKind::kTakenOver:
       return with_detail(
@@ -161,8 +161,8 @@ void AttemptLog::Tick() {
       waiting_.lock.empty()) {
     return;
   }
-  const auto waited = std::chrono::floor<std::chrono::seconds>(std::chrono::steady_clock::now() -
-                                                               waiting_since_);
+  const auto waited =
+      std::chrono::floor<std::chrono::seconds>(std::chrono::steady_clock::now() - waiting_since_);
   Print(fmt::format("monopod: {}: waited {}: held by {}", waiting_.lock, FormatDuration(waited),
                     OwnerText(waiting_)),
         true);

@@ -22,7 +22,7 @@ class AttemptLog {
   struct Options {
     std::FILE* stream = stderr;
     LogFormat format = LogFormat::kText;
-    bool live = false;   // the stream is a terminal: keep one line up to date while waiting
+    bool live = false;  // the stream is a terminal: keep one line up to date while waiting
     bool color = false;
     bool quiet = false;  // only what went wrong: lost, broken, and notices
   };
