@@ -14,7 +14,6 @@ target_include_directories(monopod_archive INTERFACE $<INSTALL_INTERFACE:include
 target_link_libraries(monopod_archive INTERFACE SQLite::SQLite3 Threads::Threads tl::expected)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/monopod)
-install(TARGETS monopod)
 install(TARGETS monopod_archive EXPORT monopod)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/monopod TYPE INCLUDE FILES_MATCHING PATTERN *.h)
 install(EXPORT monopod NAMESPACE monopod:: FILE monopodTargets.cmake DESTINATION ${package_dir})
