@@ -77,6 +77,7 @@ int Main(int argc, char** argv) {
   CLI::App app("Locks for automation: when one pod must win.", "monopod");
   app.footer(kFooter);
   app.require_subcommand(0, 1);
+  app.set_version_flag("--version", std::string("monopod " MONOPOD_VERSION));
   app.fallthrough();
   Context context;
   AddGlobalFlags(app, context);

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "src/store/memory_store.h"
@@ -69,7 +71,11 @@ Result<StoreUrl> ParseStoreUrl(std::string_view text) {
                   "the store \"sqlite:\" needs the path of a file, for example "
                   "sqlite:/var/lib/monopod/monopod.db");
     }
-    return StoreUrl{.kind = StoreUrl::Kind::kSqlite, .path = std::string(path)};
+    // Absolute, since the command that runs under the lock may look at it from elsewhere.
+    std::error_code failed;
+    const std::filesystem::path absolute = std::filesystem::absolute(path, failed);
+    return StoreUrl{.kind = StoreUrl::Kind::kSqlite,
+                    .path = failed ? std::string(path) : absolute.string()};
   }
   return Fail(ErrorCode::kInvalidArgument,
               fmt::format("the store \"{}\" is not understood: {}", text, kAvailable));
