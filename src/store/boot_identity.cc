@@ -56,6 +56,8 @@ BootIdentity ReadBootIdentity() {
 std::chrono::nanoseconds KnownSilence(const Record& record, const StampTime& stamp,
                                       const BootIdentity& reader, BootTime now) {
   constexpr std::chrono::nanoseconds kUnknown{0};
+  // Whoever is not monopod does not keep the stamp's time either.
+  if (record.foreign) return kUnknown;
   if (stamp.clock.empty() || reader.boot_id.empty()) return kUnknown;
   if (stamp.clock == reader.ClockName()) return std::max(kUnknown, now - stamp.written);
   const bool earlier_boot = BootIdOf(stamp.clock) != reader.boot_id && !reader.machine_id.empty() &&

@@ -89,7 +89,7 @@ Version MemoryStore::VersionOf(const std::string& name) const {
 Snapshot MemoryStore::SnapshotOf(const Entry& entry) const {
   Snapshot snapshot{
       .version = entry.version, .record = entry.record, .next_token = entry.last_token + 1};
-  if (snapshot.exists() && options_.shared_clock) {
+  if (snapshot.exists() && options_.shared_clock && !snapshot.record.foreign) {
     snapshot.known_silence = options_.now() - entry.stamped;
   }
   return snapshot;

@@ -17,6 +17,12 @@ inline bool IsForeign(const protocol::Record& record) {
          record.holder.instance.empty();
 }
 
+// Stands for the stamp that such a writer does not give: it changes when the holder or the time of
+// its last renewal does.
+inline std::string ForeignStamp(const protocol::Record& record) {
+  return "foreign " + record.holder.name + " " + FormatWallTime(record.renewed);
+}
+
 inline Error Conflict(const std::string& name) {
   return {.code = ErrorCode::kConflict,
           .message = fmt::format("record \"{}\" changed since it was read", name)};

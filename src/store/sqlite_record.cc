@@ -180,6 +180,7 @@ Result<RowRead> ReadRow(const SqliteExecution& at) {
                .machine = columns.Text(),
                .written = BootTime(std::chrono::nanoseconds(columns.Integer()))};
   record.foreign = IsForeign(record);
+  if (record.foreign) record.stamp = ForeignStamp(record);
   const protocol::Token next_token = NextToken(record, last_token);
   return RowRead{.row = std::move(row), .next_token = next_token};
 }

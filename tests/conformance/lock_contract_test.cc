@@ -382,7 +382,9 @@ TEST_P(LockContractTest, AForeignHoldIsKeptUntilBreakOrItsOwnTtl) {
   EXPECT_EQ(a.client->Acquire("x", Options(500ms))->owner.name, "somebody's script");
   AcquireOptions with_ttl = Options(60s);
   with_ttl.foreign_ttl = 1s;
+  const BootTime before = BootClock::now();
   Lock lock = MustAcquire(a, with_ttl);
+  EXPECT_GE(BootClock::now() - before, 1s) << "its silence was watched, not read from its times";
   EXPECT_THAT(a.Kinds(), Contains(EventKind::kTakenOver));
 }
 
