@@ -17,9 +17,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Enough for a commit that was written to become visible, unless its disk is very slow.
-constexpr auto kUnannouncedDelay = 50ms;
-
 // IN_ATTRIB is how a file that is still open tells of its unlink.
 constexpr std::uint32_t kGone = IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF;
 
@@ -34,15 +31,16 @@ ChangeWatch::FileDescriptor::~FileDescriptor() {
   if (valid()) close(number_);
 }
 
-ChangeWatch::ChangeWatch()
-    : events_(inotify_init1(IN_NONBLOCK | IN_CLOEXEC)),
+ChangeWatch::ChangeWatch(Pace pace)
+    : pace_(pace),
+      events_(inotify_init1(IN_NONBLOCK | IN_CLOEXEC)),
       stop_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       timer_(timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC)) {}
 
 ChangeWatch::~ChangeWatch() = default;
 
-std::unique_ptr<ChangeWatch> ChangeWatch::Create() {
-  std::unique_ptr<ChangeWatch> watch(new ChangeWatch);
+std::unique_ptr<ChangeWatch> ChangeWatch::Create(Pace pace) {
+  std::unique_ptr<ChangeWatch> watch(new ChangeWatch(pace));
   const bool complete = watch->events_.valid() && watch->stop_.valid() && watch->timer_.valid();
   return complete ? std::move(watch) : nullptr;
 }
@@ -54,15 +52,14 @@ bool ChangeWatch::Arm(const StorePaths& paths) {
   wal_ = paths.wal;
   if (!HearWrites(true)) return false;
   if (inotify_add_watch(events_.get(), paths.database.c_str(), kGone) < 0) return false;
-  // A commit may have been written just before and become visible just after the first look.
-  look_at_ = BootClock::now() + kUnannouncedDelay;
+  // A commit may have been written before this, and become visible after the caller's look.
+  LookAfterWrite();
   return true;
 }
 
 // A commit is several writes, and none of them makes it visible: after the first, the next ones
 // are not worth a wake.
 bool ChangeWatch::HearWrites(bool hear) {
-  hears_writes_ = hear;
   const std::uint32_t mask = kGone | IN_CLOSE_WRITE | (hear ? IN_MODIFY : 0);
   return inotify_add_watch(events_.get(), wal_.c_str(), mask) >= 0;
 }
@@ -94,9 +91,14 @@ bool ChangeWatch::NeedsLook(std::uint32_t events) {
   if ((events & ~std::uint32_t{IN_MODIFY}) != 0) return true;
   if (events != 0) {
     HearWrites(false);
-    look_at_ = BootClock::now() + kUnannouncedDelay;
+    LookAfterWrite();
   }
   return false;
+}
+
+void ChangeWatch::LookAfterWrite() {
+  look_delay_ = pace_.first;
+  look_at_ = BootClock::now() + look_delay_;
 }
 
 ChangeWatch::Wake ChangeWatch::Wait(BootTime deadline, const std::stop_token& stop) {
@@ -106,12 +108,9 @@ ChangeWatch::Wake ChangeWatch::Wait(BootTime deadline, const std::stop_token& st
     const BootTime now = BootClock::now();
     if (now >= deadline) return Wake::kDeadline;
     if (look_at_ && now >= *look_at_) {
-      look_at_.reset();
-      if (!hears_writes_) {
-        // What was written unheard may become visible after this look.
-        HearWrites(true);
-        look_at_ = now + kUnannouncedDelay;
-      }
+      look_delay_ *= 2;
+      look_at_ = look_delay_ <= pace_.longest ? std::optional(now + look_delay_) : std::nullopt;
+      HearWrites(true);
       return Wake::kLook;
     }
     SetTimer(std::min(deadline, look_at_.value_or(BootTime::max())));

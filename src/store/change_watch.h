@@ -4,9 +4,12 @@
 // the disk, through shared memory, which inotify does not see. So a writer announces its commit
 // once it is visible, by opening and closing the -wal file; a writer that dies before it does
 // so closes the file as well. A writer that does neither (an sqlite3 shell that stays open) is
-// noticed by its write, a little later. All waits are for events; nothing polls.
+// noticed by its write: a few looks follow it, further and further apart, since nothing tells
+// when a slow disk has made it visible. Without events nothing is done: this does not poll.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -24,8 +27,16 @@ void AnnounceChange(const std::string& wal);
 // One thread at a time.
 class ChangeWatch {
  public:
+  // How long after a write the first look follows, and the longest time between two looks; each
+  // is twice as long after the last.
+  struct Pace {
+    std::chrono::milliseconds first{50};
+    std::chrono::milliseconds longest{3200};
+  };
+
   // Null if the kernel grants no more of them (inotify instances, file descriptors).
-  static std::unique_ptr<ChangeWatch> Create();
+  static std::unique_ptr<ChangeWatch> Create() { return Create(Pace()); }
+  static std::unique_ptr<ChangeWatch> Create(Pace pace);
   ~ChangeWatch();
   ChangeWatch(const ChangeWatch&) = delete;
   ChangeWatch& operator=(const ChangeWatch&) = delete;
@@ -36,7 +47,7 @@ class ChangeWatch {
   bool Arm(const StorePaths& paths);
 
   enum class Wake { kLook, kDeadline, kStopped };
-  // kLook: something happened to the files, perhaps nothing of interest: look, and Wait again.
+  // kLook: something happened to the files, perhaps nothing of interest. Look, and Wait again.
   Wake Wait(BootTime deadline, const std::stop_token& stop);
 
  private:
@@ -53,19 +64,21 @@ class ChangeWatch {
     int number_;
   };
 
-  ChangeWatch();
+  explicit ChangeWatch(Pace pace);
   bool HearWrites(bool hear);
+  void LookAfterWrite();
   void SetTimer(BootTime when) const;
   std::uint32_t DrainEvents() const;
   bool NeedsLook(std::uint32_t events);
 
+  const Pace pace_;
   FileDescriptor events_;
   FileDescriptor stop_;
   FileDescriptor timer_;
   std::string wal_;
-  bool hears_writes_ = false;
-  // When to look although nobody announced anything: a write was heard, or may have been missed.
+  // When to look although nobody announced anything, as a write was heard or may have been missed.
   std::optional<BootTime> look_at_;
+  std::chrono::milliseconds look_delay_{0};
 };
 
 }  // namespace monopod::store
