@@ -5,27 +5,42 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <condition_variable>
 #include <cstdint>
-#include <cstdlib>
+#include <mutex>
 
 namespace monopod {
 namespace {
 
-// Out of descriptors there is no safe way to go on keeping deadlines.
 class Descriptor {
  public:
-  explicit Descriptor(int fd) : fd_(fd) {
-    if (fd_ < 0) std::abort();
-  }
+  explicit Descriptor(int fd) : fd_(fd) {}
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() { close(fd_); }
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
   int get() const { return fd_; }
 
  private:
   int fd_;
 };
+
+// For a process that is out of descriptors: no condition variable knows BootClock, so it is looked
+// at every so often.
+void WaitInSteps(BootTime deadline, const std::stop_token& stop) {
+  constexpr std::chrono::milliseconds kStep(50);
+  std::mutex mutex;
+  std::condition_variable_any changed;
+  std::unique_lock lock(mutex);
+  while (!stop.stop_requested() && BootClock::now() < deadline) {
+    changed.wait_for(lock, stop,
+                     std::min<std::chrono::nanoseconds>(kStep, deadline - BootClock::now()),
+                     [] { return false; });
+  }
+}
 
 }  // namespace
 
@@ -33,6 +48,10 @@ void WaitUntil(BootTime deadline, const std::stop_token& stop) {
   if (stop.stop_requested() || BootClock::now() >= deadline) return;
   const Descriptor timer(timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK));
   const Descriptor wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (timer.get() < 0 || wake.get() < 0) {
+    WaitInSteps(deadline, stop);
+    return;
+  }
   const std::stop_callback on_stop(stop, [&wake] { eventfd_write(wake.get(), 1); });
   if (deadline != BootTime::max()) {
     itimerspec at{};
