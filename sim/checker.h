@@ -1,0 +1,100 @@
+// The invariants of docs/PROTOCOL.md, judged in true time by what really happened: which writes
+// landed, and when work ran. It shares no code with the machine and knows nothing of its states.
+//
+// I6 and I7 are not about record stores. I4 is judged by the holder's own clock.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/node_clock.h"
+#include "sim/schedule.h"
+#include "sim/sim_store.h"
+#include "src/protocol/record_machine.h"
+
+namespace monopod::sim {
+
+// One claim, by number; its instance is called "i<number>".
+using ClaimId = std::size_t;
+std::string InstanceOf(ClaimId claim);
+
+enum class Author : std::uint8_t { kClaim, kBreak, kResize };
+
+// A write that landed.
+struct Landed {
+  std::size_t slot = 0;
+  protocol::Version before_version;  // empty: there was no record
+  protocol::Record before;
+  protocol::Record after;
+  Author author = Author::kClaim;
+  ClaimId claim = 0;  // whose write it was, if a claim's
+  BootTime sent{};    // by its author's clock
+};
+
+class Checker {
+ public:
+  Checker(const Schedule& schedule, const SimStore& store);
+
+  ClaimId NewClaim(const NodeClock& clock, const protocol::Times& times);
+
+  void OnLanded(const Landed& landed, TrueTime now);
+  void OnRemoved(std::size_t slot);
+  // A read's answer reached a claim.
+  void OnSeen(ClaimId claim, std::size_t slot, const protocol::Snapshot& snapshot);
+  // The claim's machine believes in a tenure from this proof.
+  void OnBelief(ClaimId claim, BootTime proof);
+  void OnWorkBegan(ClaimId claim, std::size_t slot, TrueTime now);
+  void OnWorkWrote(ClaimId claim);  // to the resource that the lock protects
+  void OnWorkEnded(ClaimId claim, TrueTime now);
+  void OnClaimEnded(ClaimId claim, protocol::Outcome outcome);
+
+  // For what the simulation itself finds wrong.
+  void Fail(std::string violation);
+
+  // The first invariant that did not hold, and how.
+  const std::optional<std::string>& violation() const { return violation_; }
+
+ private:
+  struct Claim {
+    const NodeClock* clock = nullptr;
+    protocol::Times times;
+    std::optional<BootTime> proof;  // send of its latest write that landed
+    bool began = false;             // `held` landed
+    bool over = false;              // it was said that nothing of it is left
+    bool works = false;
+    std::size_t slot = 0;
+    protocol::Token token = 0;
+    std::uint64_t removals = 0;  // of the record, when it was claimed
+    std::string origin;          // of the record
+    struct Seen {
+      ClaimId holder = 0;
+      std::string origin;
+      bool operator==(const Seen&) const = default;
+    };
+    std::vector<Seen> seen;  // holds of others that it saw, where records are deleted
+  };
+
+  void CheckSlots();
+  void CheckTokens(const Landed& landed);
+  void CheckAuthor(const Landed& landed, TrueTime now);
+  void CheckTakeover(const Landed& landed, TrueTime now);
+  void CheckOverlap(ClaimId claim, TrueTime now);
+  bool UnknownTo(ClaimId claim, ClaimId deleted) const;
+  void NoteHold(const Landed& landed);
+  std::optional<ClaimId> HolderOf(const protocol::Record& record) const;
+
+  const Schedule& schedule_;
+  const SimStore& store_;
+  std::vector<Claim> claims_;
+  std::vector<ClaimId> working_;
+  std::array<TrueTime, kMostSlots> stamped_{};
+  std::array<protocol::Token, kMostSlots> highest_token_{};
+  std::array<std::uint64_t, kMostSlots> removals_{};
+  protocol::Token fence_ = 0;  // the highest token that the resource has seen
+  std::optional<std::string> violation_;
+};
+
+}  // namespace monopod::sim

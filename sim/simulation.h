@@ -1,0 +1,33 @@
+// One schedule from beginning to end: candidates over a simulated store while faults happen, then
+// a time without faults in which somebody must get the lock.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/protocol_under_test.h"
+#include "sim/schedule.h"
+
+namespace monopod::sim {
+
+struct SimulationResult {
+  std::optional<std::string> violation;
+  std::uint64_t hash = 0;  // the same for the same seed
+  std::uint64_t events = 0;
+  std::vector<std::string> trace;  // if asked for
+};
+
+struct SimulationOptions {
+  std::uint64_t seed = 0;
+  bool trace = false;
+  MakeProtocol make_protocol = MakeProductionProtocol;
+};
+
+SimulationResult Simulate(const SimulationOptions& options);
+
+// What the schedule of a seed is, in one line.
+std::string Describe(const Schedule& schedule);
+
+}  // namespace monopod::sim
