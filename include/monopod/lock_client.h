@@ -158,6 +158,9 @@ class LockClient {
   // As it will stand in records.
   const Holder& holder() const;
 
+  // What Acquire would refuse without asking the store.
+  static Result<void> Check(std::string_view lock, const AcquireOptions& options);
+
   // Claims the lock and waits for it. Blocks until held, given up, cancelled or failed. Being told
   // that somebody else holds it is not an error.
   Result<Acquisition> Acquire(std::string_view lock, const AcquireOptions& options);

@@ -37,6 +37,8 @@ Json HandleJson(const Handle& handle, const LockClient& client) {
 int Acquire(const AcquireFlags& flags, const Context& context) {
   auto options = flags.claim.Parse();
   if (!options) return context.Fail(options.error());
+  const auto allowed = LockClient::Check(flags.lock, *options);
+  if (!allowed) return context.Fail(allowed.error());
   supervise::BlockForwardedSignals();
   auto client = context.OpenClient(true);
   if (!client) return context.Fail(client.error());
@@ -61,7 +63,7 @@ void AddAcquire(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("acquire", "Take a lock and print a handle for it");
   command->footer(kFooter);
   const auto flags = std::make_shared<AcquireFlags>();
-  command->add_option("LOCK", flags->lock, "Name of the lock")->required();
+  AddLockArgument(*command, flags->lock)->required();
   flags->claim.Add(*command);
   command->add_flag("--sticky", flags->sticky, "Hold until release or break, without renewals");
   AddOutputFlag(*command, context);

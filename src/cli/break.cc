@@ -20,7 +20,7 @@ void AddBreak(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("break", "End somebody else's hold");
   command->footer(kFooter);
   const auto request = std::make_shared<LockClient::BreakRequest>();
-  command->add_option("LOCK", request->lock, "Name of the lock")->required();
+  AddLockArgument(*command, request->lock)->required();
   command->add_option("--token", request->token, "Token of the hold, as `status` shows it")
       ->required()
       ->check(CLI::NonNegativeNumber)

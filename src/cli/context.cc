@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "src/base/duration.h"
+#include "src/base/lock_name.h"
 
 namespace monopod::cli {
 namespace {
@@ -97,6 +98,13 @@ void AddGlobalFlags(CLI::App& app, Context& context) {
       ->type_name("FORMAT")
       ->group(group);
   app.add_flag("-q,--quiet", context.quiet, "Log only what went wrong")->group(group);
+}
+
+CLI::Option* AddLockArgument(CLI::App& command, std::string& lock) {
+  return command.add_option("LOCK", lock, "Name of the lock")->check([](const std::string& name) {
+    const auto checked = CheckLockName(name);
+    return checked ? std::string() : checked.error().message;
+  });
 }
 
 void AddOutputFlag(CLI::App& command, Context& context) {

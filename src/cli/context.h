@@ -48,6 +48,8 @@ struct Context {
 };
 
 void AddGlobalFlags(CLI::App& app, Context& context);
+// The positional LOCK; a name that is not allowed is refused before any I/O.
+CLI::Option* AddLockArgument(CLI::App& command, std::string& lock);
 void AddOutputFlag(CLI::App& command, Context& context);
 
 // A duration flag's value; the error names the flag.

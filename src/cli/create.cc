@@ -19,7 +19,7 @@ void AddCreate(CLI::App& app, Context& context) {
       "Examples:\n  monopod create reboot\n  monopod create rebuild --slots 3\n\n"
       "Needed only where holders may not create records themselves. Repeating it is fine.");
   const auto flags = std::make_shared<CreateFlags>();
-  command->add_option("LOCK", flags->lock, "Name of the lock")->required();
+  AddLockArgument(*command, flags->lock)->required();
   command->add_option("--slots", flags->slots, "How many may hold at once: 1 to 128")
       ->capture_default_str()
       ->type_name("N");

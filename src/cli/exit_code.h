@@ -1,4 +1,4 @@
-// The exit codes of every command: one table, also in the README and `monopod help exit-codes`.
+// The exit codes of every command: one table, also in the README and `monopod --help`.
 #pragma once
 
 #include "monopod/result.h"

@@ -41,7 +41,7 @@ void AddResize(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("resize", "Change how many may hold a lock at once");
   command->footer(kFooter);
   const auto flags = std::make_shared<ResizeFlags>();
-  command->add_option("LOCK", flags->lock, "Name of the lock")->required();
+  AddLockArgument(*command, flags->lock)->required();
   command->add_option("--slots", flags->slots, "The new number: 1 to 128")
       ->required()
       ->type_name("N");

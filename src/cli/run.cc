@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "src/base/wait.h"
 #include "src/cli/claim_flags.h"
 #include "src/cli/commands.h"
 #include "src/cli/interrupt.h"
@@ -73,11 +74,17 @@ int Supervise(supervise::Guardian& guardian, Lock& lock, const LockClient& clien
   }
   const int code =
       end ? ExitCodeOf(*end, context.command.front(), context) : context.Fail(end.error());
+  const bool stopped = end && end->kind == supervise::CommandEnd::Kind::kStopped;
+  if (stopped) {
+    // The guardian may act a few milliseconds before the keeper does, which then says why.
+    WaitUntil(BootClock::now() + std::chrono::seconds(1), lock.lost());
+    notice("the command was stopped: its lock was lost");
+  }
   // A lost lock frees itself anyway; giving it back early is a courtesy.
   const auto released =
       lock.lost().stop_requested() ? lock.Release(std::chrono::seconds(1)) : lock.Release();
   if (released) return code;
-  if (released.error().code == ErrorCode::kNotHolder || code == kLost) {
+  if (released.error().code == ErrorCode::kNotHolder || stopped) {
     return context.Fail(kLost, fmt::format("{}; the command was stopped or its work may be fenced "
                                            "off",
                                            released.error().message));
@@ -94,6 +101,8 @@ int Run(const RunFlags& flags, const Context& context) {
   }
   auto options = flags.claim.Parse();
   if (!options) return context.Fail(options.error());
+  const auto allowed = LockClient::Check(flags.lock, *options);
+  if (!allowed) return context.Fail(allowed.error());
 
   supervise::BlockForwardedSignals();
   auto guardian = supervise::Guardian::Fork(context.command, {.cgroup = flags.cgroup});
@@ -131,7 +140,7 @@ void AddRun(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("run", "Run a command while holding a lock");
   command->footer(kFooter);
   const auto flags = std::make_shared<RunFlags>();
-  command->add_option("LOCK", flags->lock, "Name of the lock")->required();
+  AddLockArgument(*command, flags->lock)->required();
   flags->claim.Add(*command);
   command->add_flag("!--no-cgroup", flags->cgroup,
                     "Do not give the command a cgroup of its own, also where that is possible");

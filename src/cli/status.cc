@@ -22,7 +22,7 @@ void AddStatus(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("status", "Show who holds a lock (without LOCK: all, as ls)");
   command->footer("Examples:\n  monopod status reboot\n  monopod status reboot -o yaml");
   const auto lock = std::make_shared<std::string>();
-  command->add_option("LOCK", *lock, "Name of the lock");
+  AddLockArgument(*command, *lock);
   AddOutputFlag(*command, context);
   command->callback([command, lock, &context] {
     const bool all = command->count("LOCK") == 0;

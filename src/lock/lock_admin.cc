@@ -11,6 +11,7 @@
 #include "src/base/wait.h"
 #include "src/lock/client_impl.h"
 #include "src/lock/record_update.h"
+#include "src/lock/text.h"
 #include "src/protocol/observation.h"
 
 namespace monopod {
@@ -162,6 +163,9 @@ Result<std::vector<LockStatus>> LockClient::List() {
 }
 
 Result<void> LockClient::Break(const BreakRequest& request) {
+  if (auto checked = lock::CheckText("reason", request.reason); !checked) {
+    return Fail(checked.error());
+  }
   const auto status = Status(request.lock);
   if (!status) return Fail(status.error());
   const auto is_meant = [&](const SlotStatus& candidate) {

@@ -11,31 +11,18 @@
 #include "src/lock/client_impl.h"
 #include "src/lock/driver.h"
 #include "src/lock/keeper.h"
+#include "src/lock/text.h"
 
 namespace monopod {
 namespace {
 
 using std::chrono::nanoseconds;
 
-// Texts go into records, logs and terminals: no control characters, and of bounded length.
-constexpr std::size_t kMaxTextLength = 256;
-
-Result<void> CheckText(const char* what, std::string_view text) {
-  bool printable = text.size() <= kMaxTextLength;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    printable = printable && byte >= 0x20 && byte != 0x7f;
-  }
-  if (printable) return {};
-  return Fail(ErrorCode::kInvalidArgument,
-              fmt::format("the {} is not allowed: at most {} bytes and no control characters", what,
-                          kMaxTextLength));
-}
-
 Result<protocol::Claim> MakeClaim(std::string_view name, const AcquireOptions& options,
                                   const Holder& holder) {
   if (auto checked = CheckLockName(name); !checked) return Fail(checked.error());
-  if (auto checked = CheckText("purpose", options.purpose); !checked) return Fail(checked.error());
+  if (auto checked = lock::CheckText("purpose", options.purpose); !checked)
+    return Fail(checked.error());
   if (options.slots && (*options.slots < 1 || *options.slots > kMaxSlots)) {
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("{} slots are not allowed: 1 to {}", *options.slots, kMaxSlots));
@@ -118,7 +105,8 @@ Result<LockClient> LockClient::Open(ClientOptions options) {
 }
 
 Result<LockClient> LockClientOverStore::Make(lock::OpenedStore opened, ClientOptions options) {
-  if (auto checked = CheckText("holder", options.holder); !checked) return Fail(checked.error());
+  if (auto checked = lock::CheckText("holder", options.holder); !checked)
+    return Fail(checked.error());
   if (options.store_timeout <= nanoseconds(0) || options.store_timeout > lock::kLongestDelay) {
     return Fail(ErrorCode::kInvalidArgument,
                 "the store time-out must be more than 0 and at most 8760h");
@@ -141,6 +129,12 @@ Result<LockClient> LockClientOverStore::Make(lock::OpenedStore opened, ClientOpt
 const std::string& LockClient::store() const { return impl_->opened.url; }
 const std::string& LockClient::scope() const { return impl_->opened.scope; }
 const Holder& LockClient::holder() const { return impl_->holder; }
+
+Result<void> LockClient::Check(std::string_view lock, const AcquireOptions& options) {
+  const auto claim = MakeClaim(lock, options, {});
+  if (!claim) return Fail(claim.error());
+  return {};
+}
 
 Result<Acquisition> LockClient::Acquire(std::string_view lock, const AcquireOptions& options) {
   auto claim = MakeClaim(lock, options, impl_->holder);

@@ -68,7 +68,9 @@ std::string EventText(const Event& event) {
     case EventKind::kWaiting:
       return with_detail(fmt::format("waiting: held by {}", OwnerText(event)));
     case EventKind::kSkipped:
-      return with_detail(fmt::format("skipped: held by {}", OwnerText(event)));
+      return with_detail(event.owner.name.empty()
+                             ? std::string("skipped")
+                             : fmt::format("skipped: held by {}", OwnerText(event)));
     case EventKind::kStale: return with_detail(fmt::format("stale: {}", OwnerText(event)));
     case EventKind::kRecovering:
       return with_detail(
@@ -77,7 +79,9 @@ std::string EventText(const Event& event) {
     case EventKind::kAcquired: return fmt::format("acquired with token {}", event.token);
     case EventKind::kTakenOver:
       return with_detail(
-          fmt::format("taken-over with token {} after {}", event.token, OwnerText(event)));
+          event.owner.name.empty()
+              ? fmt::format("taken-over with token {}", event.token)
+              : fmt::format("taken-over with token {} after {}", event.token, OwnerText(event)));
     case EventKind::kLost:
       return with_detail(event.owner.name.empty()
                              ? fmt::format("lost, token {}", event.token)

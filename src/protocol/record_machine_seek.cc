@@ -285,7 +285,11 @@ void RecordMachine::TellOwner(EventKind kind, Moment now) {
   }
   Event event{.kind = kind};
   if (owner == nullptr) {
-    event.detail = "earlier work may still run";
+    const bool owes = std::ranges::any_of(slots_, [](const Slot& slot) {
+      return slot.observation.saw_anything() &&
+             slot.observation.last().record.owed_kill > milliseconds(0);
+    });
+    if (owes) event.detail = "earlier work may still run";
   } else {
     const Record& record = owner->observation.last().record;
     event.slot = ParseSlotRecordName(owner->name).slot;
