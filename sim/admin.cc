@@ -8,7 +8,6 @@
 namespace monopod::sim {
 
 using protocol::Phase;
-using protocol::Record;
 using protocol::Snapshot;
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;

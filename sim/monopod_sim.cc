@@ -23,6 +23,8 @@ struct Settings {
   bool trace = false;
 };
 
+constexpr std::uint64_t kLastSeed = std::numeric_limits<std::uint64_t>::max() - 1;
+
 struct SeedRange {
   std::uint64_t from = 0;
   std::uint64_t to = 9'999;  // itself included
@@ -32,8 +34,10 @@ std::optional<SeedRange> ParseRange(const std::string& text) {
   const std::size_t dots = text.find("..");
   try {
     if (dots == std::string::npos) return std::nullopt;
-    return SeedRange{.from = std::stoull(text.substr(0, dots)),
-                     .to = std::stoull(text.substr(dots + 2))};
+    const SeedRange range{.from = std::stoull(text.substr(0, dots)),
+                          .to = std::stoull(text.substr(dots + 2))};
+    if (range.to < range.from || range.to > kLastSeed) return std::nullopt;
+    return range;
   } catch (const std::logic_error&) {
     return std::nullopt;
   }
@@ -72,11 +76,7 @@ int Run(const SeedRange& seeds, const Settings& settings, MakeProtocol make_prot
   return 0;
 }
 
-}  // namespace
-}  // namespace monopod::sim
-
-int main(int argc, char** argv) {
-  using namespace monopod::sim;
+int Main(int argc, char** argv) {
   Settings settings;
   CLI::App app("Simulates the lock protocol under faults and checks its invariants.");
   app.add_option("--seed", settings.seed, "Run this schedule only");
@@ -90,13 +90,13 @@ int main(int argc, char** argv) {
   if (!settings.seeds.empty()) {
     const auto range = ParseRange(settings.seeds);
     if (!range) {
-      fmt::print(stderr, "monopod-sim: --seeds takes A..B, two numbers\n");
+      fmt::print(stderr, "monopod-sim: --seeds takes A..B, two numbers, the smaller one first\n");
       return 64;
     }
     seeds = *range;
   }
   if (settings.minutes > 0 && settings.seeds.empty()) {
-    seeds.to = std::numeric_limits<std::uint64_t>::max() - 1;
+    seeds.to = kLastSeed;
   }
   if (settings.seed) seeds = {.from = *settings.seed, .to = *settings.seed};
   MakeProtocol make_protocol = MakeProductionProtocol;
@@ -111,3 +111,8 @@ int main(int argc, char** argv) {
   }
   return Run(seeds, settings, make_protocol);
 }
+
+}  // namespace
+}  // namespace monopod::sim
+
+int main(int argc, char** argv) { return monopod::sim::Main(argc, argv); }

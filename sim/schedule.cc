@@ -26,7 +26,14 @@ protocol::Times RandomTimes(Random& random, seconds ttl) {
     // The latest kill that is allowed.
     request.kill = nanoseconds(ttl) * 95 / 100 - protocol::kDeathAllowance;
   }
-  return protocol::MakeTimes(request).value_or(protocol::Times{});
+  const protocol::TimesRequest usual = request;
+  if (random.Chance(0.2)) request.renew = nanoseconds(ttl) / random.OneOf({20, 10, 3});
+  if (random.Chance(0.2)) request.attempt = nanoseconds(ttl) / 20;
+  if (random.Chance(0.2)) request.term = nanoseconds(ttl) * random.OneOf({50, 75}) / 100;
+  // Not all of these go together.
+  return protocol::MakeTimes(request)
+      .or_else([&](const Error&) { return protocol::MakeTimes(usual); })
+      .value_or(protocol::Times{});
 }
 
 std::vector<CandidateSpec> RandomCandidates(Random& random, const Schedule& schedule) {
@@ -95,6 +102,10 @@ Schedule MakeSchedule(std::uint64_t seed) {
   schedule.latency =
       random.OneOf<nanoseconds>({std::chrono::microseconds(100), milliseconds(2), milliseconds(2),
                                  milliseconds(30), milliseconds(200)});
+  // Calls that never are answered in time prove nothing.
+  for (const CandidateSpec& candidate : schedule.candidates) {
+    schedule.latency = std::min(schedule.latency, nanoseconds(candidate.times.attempt) / 2);
+  }
   schedule.fault_time = schedule.LongestTimes().ttl * (3 + random.Below(7));
   schedule.faults = RandomFaults(random, schedule.within_bounds, schedule.slots);
   return schedule;

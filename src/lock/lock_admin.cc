@@ -3,16 +3,17 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "src/base/duration.h"
 #include "src/base/lock_name.h"
 #include "src/base/nonce.h"
-#include "src/base/wait.h"
 #include "src/lock/client_impl.h"
 #include "src/lock/record_update.h"
 #include "src/lock/text.h"
 #include "src/protocol/observation.h"
+#include "src/protocol/times.h"
 
 namespace monopod {
 namespace {
@@ -65,26 +66,62 @@ Result<void> CheckSlotCount(int slots) {
               fmt::format("{} slots are not allowed: 1 to {}", slots, kMaxSlots));
 }
 
-Record NewRecord(Phase phase) {
+Record NewRecord() {
   Record record;
-  record.phase = phase;
   record.origin = RandomNonce();
   record.stamp = RandomNonce();
   return record;
 }
 
-// Retired, if nobody holds it: also a record that is retired already is written again, so that a
-// claimant that read the old number of slots fails.
-Result<Record> Retired(const Snapshot& snapshot) {
-  if (!snapshot.exists()) return NewRecord(Phase::kRetired);
-  Record record = snapshot.record;
-  if (record.phase == Phase::kHeld || record.phase == Phase::kRecovering) {
-    return Fail(ErrorCode::kConflict, fmt::format("held by {}", record.holder.name));
-  }
+// When all work that this slot's record tells of is over; nothing if only its end can tell.
+std::optional<BootTime> WorkOverAt(const protocol::Observation& seen) {
+  const Record& record = seen.last().record;
+  const bool claimed = record.phase == Phase::kHeld || record.phase == Phase::kRecovering;
+  if (claimed && (record.kind == HoldKind::kSticky || record.foreign)) return std::nullopt;
+  BootTime over = BootTime::min();
+  if (claimed) over = seen.silent_since() + protocol::SilenceToTakeOver(record.ttl);
+  const milliseconds outstanding = OutstandingKill(record);
+  if (outstanding.count() == 0) return over;
+  return std::max(over, seen.silent_since() + protocol::RecoveryTime(outstanding));
+}
+
+Record Retired(const Snapshot& snapshot) {
+  Record record;
   record.phase = Phase::kRetired;
-  record.stamp = RandomNonce();
-  record.credit = milliseconds(0);
+  record.origin = snapshot.exists() ? snapshot.record.origin : RandomNonce();
+  record.token = snapshot.record.token;
+  record.stamp = record.edit = RandomNonce();
   return record;
+}
+
+struct Patience {
+  std::chrono::nanoseconds store_timeout;  // for each call
+  BootTime give_up_at;                     // for all of it
+};
+
+// Takes a surplus slot out of use once all work in it is over, judged like a takeover; false if it
+// is not by `give_up_at`. A record that is retired already is written again, so that a claimant
+// that read the old number of slots fails.
+Result<bool> RetireSlot(protocol::RecordStore& store, const std::string& name,
+                        const Patience& patience) {
+  const auto deadline = [&] { return BootClock::now() + patience.store_timeout; };
+  protocol::Observation seen;
+  while (true) {
+    const auto read = store.Read(name, deadline());
+    if (!read) return Fail(read.error());
+    const BootTime now = BootClock::now();
+    seen.Saw(*read, now);
+    const auto over = WorkOverAt(seen);
+    if (over && *over <= now) {
+      const auto retired = store.Write(name, read->version, Retired(*read), deadline());
+      if (retired) return true;
+      if (retired.error().code != ErrorCode::kConflict) return Fail(retired.error());
+    }
+    if (now >= patience.give_up_at) return false;
+    const protocol::Seen version{.name = name, .version = read->version};
+    store.AwaitChange({&version, 1},
+                      std::min(over.value_or(patience.give_up_at), patience.give_up_at), {});
+  }
 }
 
 // Writes the number of slots to come: at once if it is larger, else as `resize_to`.
@@ -227,7 +264,7 @@ Result<void> LockClient::Create(std::string_view lock, int slots) {
   const auto created = lock::UpdateRecord(
       impl_->store(), std::string(lock),
       [&](const Snapshot& snapshot) -> Result<Record> {
-        Record record = snapshot.exists() ? snapshot.record : NewRecord(Phase::kFree);
+        Record record = snapshot.exists() ? snapshot.record : NewRecord();
         if (record.slots != 0 && record.slots != slots) {
           return Fail(ErrorCode::kInvalidArgument,
                       fmt::format("the lock \"{}\" exists with {} slots, not {}: change it with "
@@ -246,24 +283,15 @@ Result<bool> LockClient::Resize(std::string_view lock, int slots, std::chrono::n
   if (auto checked = CheckLockName(lock); !checked) return Fail(checked.error());
   if (auto checked = CheckSlotCount(slots); !checked) return Fail(checked.error());
   const std::string name(lock);
-  const BootTime give_up_at = BootClock::now() + std::min(wait, lock::kLongestDelay);
+  const Patience patience{.store_timeout = impl_->options.store_timeout,
+                          .give_up_at = BootClock::now() + std::min(wait, lock::kLongestDelay)};
   auto begun = BeginResize(impl_->store(), name, slots, impl_->Deadline());
   if (!begun) return Fail(begun.error());
-  for (int slot = begun->slots - 1; begun->resize_to != 0 && slot >= slots;) {
-    const std::string record = SlotRecordName(lock, slot);
-    const auto retired = lock::UpdateRecord(impl_->store(), record, Retired, impl_->Deadline());
-    if (retired) {
-      --slot;
-      continue;
-    }
-    if (retired.error().code != ErrorCode::kConflict) return Fail(retired.error());
-    const auto held = impl_->store().Read(record, impl_->Deadline());
-    if (!held) return Fail(held.error());
-    if (BootClock::now() >= give_up_at) return false;
-    const protocol::Seen seen{.name = record, .version = held->version};
-    impl_->store().AwaitChange({&seen, 1}, give_up_at, {});
-  }
   if (begun->resize_to == 0) return true;
+  for (int slot = begun->slots - 1; slot >= slots; --slot) {
+    const auto retired = RetireSlot(impl_->store(), SlotRecordName(lock, slot), patience);
+    if (!retired || !*retired) return retired;
+  }
   const auto finished = lock::UpdateRecord(
       impl_->store(), name,
       [&](const Snapshot& snapshot) -> Result<Record> {

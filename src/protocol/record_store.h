@@ -35,9 +35,9 @@ using Version = std::string;
 inline constexpr std::chrono::nanoseconds kCertainlyOver = std::chrono::hours(24 * 365 * 100);
 
 struct Snapshot {
-  Version version;               // empty: absent, and the other fields have no meaning
+  Version version;  // empty: absent, and the other fields have no meaning
   Record record;
-  Token next_token = 0;          // the token that a claim conditioned on `version` carries
+  Token next_token = 0;  // the token that a claim conditioned on `version` carries
   // How long the record's stamp is *known* to have stayed as it is, judged by a clock that
   // the writer and this reader share; 0 where there is no such clock. Kept apart from
   // Record::credit, which other observers wrote.

@@ -370,6 +370,37 @@ TEST_P(LockContractTest, ASmallerNumberIsInForceOnceTheSurplusHasEnded) {
   EXPECT_TRUE(a.client->Acquire("x", two)->lock.has_value());
 }
 
+TEST_P(LockContractTest, ASmallerNumberWaitsForWorkThatMayStillRun) {
+  // A broken or crashed hold in a surplus slot frees its record before its work is over.
+  const Party a = Join("a");
+  AcquireOptions two = Options(0s);
+  two.slots = 2;
+  const BootTime before = BootClock::now();
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(a.client->AcquireHandle("x", two, false)->handle.has_value());
+  }
+  ASSERT_TRUE(a.client->Break({.lock = "x",
+                               .token = a.client->Status("x")->slot.at(1).token,
+                               .reason = "test",
+                               .slot = 1}));
+  EXPECT_FALSE(*a.client->Resize("x", 1, 0s));
+  EXPECT_TRUE(*a.client->Resize("x", 1, 30s));
+  EXPECT_GE(BootClock::now() - before,
+            protocol::RecoveryTime(protocol::MakeTimes({.ttl = kTtl})->kill));
+}
+
+TEST_P(LockContractTest, ASmallerNumberReplacesASilentHolder) {
+  const Party a = Join("a");
+  AcquireOptions two = Options(0s);
+  two.slots = 2;
+  const BootTime before = BootClock::now();
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(a.client->AcquireHandle("x", two, false)->handle.has_value());
+  }
+  EXPECT_TRUE(*a.client->Resize("x", 1, 30s));
+  EXPECT_GE(BootClock::now() - before, protocol::SilenceToTakeOver(kTtl));
+}
+
 TEST_P(LockContractTest, AForeignHoldIsKeptUntilBreakOrItsOwnTtl) {
   const Party a = Join("a");
   ASSERT_TRUE(a.client->Create("x", 1).has_value());
