@@ -25,3 +25,17 @@ configure_file(${PROJECT_SOURCE_DIR}/cmake/monopod.pc.in ${PROJECT_BINARY_DIR}/m
 install(FILES ${PROJECT_SOURCE_DIR}/cmake/monopodConfig.cmake
   ${PROJECT_BINARY_DIR}/monopodConfigVersion.cmake DESTINATION ${package_dir})
 install(FILES ${PROJECT_BINARY_DIR}/monopod.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+set(completions
+  bash share/bash-completion/completions monopod
+  zsh share/zsh/site-functions _monopod
+  fish share/fish/vendor_completions.d monopod.fish)
+while(completions)
+  list(POP_FRONT completions shell folder name)
+  set(script ${PROJECT_BINARY_DIR}/completion.${shell})
+  add_custom_command(OUTPUT ${script} DEPENDS monopod
+    COMMAND monopod completion ${shell} > ${script})
+  list(APPEND scripts ${script})
+  install(FILES ${script} DESTINATION ${folder} RENAME ${name})
+endwhile()
+add_custom_target(completions ALL DEPENDS ${scripts})

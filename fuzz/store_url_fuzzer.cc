@@ -1,7 +1,8 @@
-// A store's URL: what is accepted is printed as it was given. The default, which depends on the
+// A store's URL: what is accepted means the same when printed. The default, which depends on the
 // environment, is left out.
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "fuzz/check.h"
@@ -19,6 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   Check(!parsed->is_default);
-  Check(parsed->ToString() == text);
+  const std::string printed = parsed->ToString();
+  const auto again = monopod::lock::ParseStoreUrl(printed);
+  Check(again.has_value() && again->ToString() == printed);
   return 0;
 }

@@ -42,8 +42,8 @@ std::string Unescape(std::string_view text) {
 }
 
 // "0::/path", the line of version 2.
-std::optional<std::string> OwnPath(std::string_view cgroup) {
-  std::istringstream lines{std::string(cgroup)};
+std::optional<std::string> OwnPath(const std::string& cgroup) {
+  std::istringstream lines(cgroup);
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("0::/")) return line.substr(3);
   }
@@ -78,7 +78,7 @@ void RemoveTree(const std::string& path) {
 std::optional<std::string> OwnCgroupDirectory(const CgroupFiles& files) {
   const auto own = OwnPath(files.cgroup);
   if (!own) return std::nullopt;
-  std::istringstream lines{std::string(files.mountinfo)};
+  std::istringstream lines(files.mountinfo);
   for (std::string line; std::getline(lines, line);) {
     // 41 31 0:38 ROOT MOUNT_POINT rw,relatime [tags...] - cgroup2 cgroup2 rw
     const auto separator = line.find(" - ");
@@ -97,10 +97,12 @@ std::optional<std::string> OwnCgroupDirectory(const CgroupFiles& files) {
   return std::nullopt;
 }
 
+CgroupFiles ReadCgroupFiles() {
+  return {.mountinfo = ReadText("/proc/self/mountinfo"), .cgroup = ReadText("/proc/self/cgroup")};
+}
+
 std::optional<Cgroup> Cgroup::Create() {
-  const std::string mountinfo = ReadText("/proc/self/mountinfo");
-  const std::string own = ReadText("/proc/self/cgroup");
-  const auto parent = OwnCgroupDirectory({.mountinfo = mountinfo, .cgroup = own});
+  const auto parent = OwnCgroupDirectory(ReadCgroupFiles());
   // Something else may be mounted over it, where mkdir would work and mean nothing.
   if (!parent || !IsCgroup2(*parent)) return std::nullopt;
   Cgroup cgroup;

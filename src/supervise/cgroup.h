@@ -3,7 +3,6 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "src/supervise/file_descriptor.h"
 
@@ -11,13 +10,16 @@ namespace monopod::supervise {
 
 // What the kernel says of this process's cgroup.
 struct CgroupFiles {
-  std::string_view mountinfo;  // of /proc/self/mountinfo
-  std::string_view cgroup;     // of /proc/self/cgroup
+  std::string mountinfo;  // of /proc/self/mountinfo
+  std::string cgroup;     // of /proc/self/cgroup
 };
 
-// The directory of this process's own version 2 cgroup. Nothing where no mount shows it.
+// The directory of the version 2 cgroup that they tell of. Nothing where no mount shows it.
 // Knows the unified, the hybrid and the cgroup-namespace layout.
 std::optional<std::string> OwnCgroupDirectory(const CgroupFiles& files);
+
+// Those of the calling process.
+CgroupFiles ReadCgroupFiles();
 
 // Survives fork: monopod and the guardian both hold it, and either can kill.
 class Cgroup {

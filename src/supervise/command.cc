@@ -20,10 +20,9 @@ int Execute(const CommandSetup& setup) {
     const auto equals = variable.find('=');
     setenv(variable.substr(0, equals).c_str(), variable.substr(equals + 1).c_str(), 1);
   }
+  std::vector<std::string> arguments = setup.argv;
   std::vector<char*> argv;
-  for (const std::string& argument : setup.argv) {
-    argv.push_back(const_cast<char*>(argument.c_str()));
-  }
+  for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   sigset_t none;
   sigemptyset(&none);

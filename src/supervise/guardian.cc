@@ -247,6 +247,8 @@ void Guardian::Impl::Send(const Request& request) const {
 
 Result<CommandEnd> Guardian::Impl::Supervise(const RunOptions& options,
                                              const std::stop_token& lost) {
+  // What ended before this may never have been announced: Fork discards a pending SIGCHLD.
+  ReapAdopted();
   // Counted from here if the deadlines are over already: the guardian is to say so itself.
   const BootTime begin = BootClock::now();
   const auto patience = [&] {
@@ -285,10 +287,9 @@ void Guardian::Impl::Sleep(BootTime until) {
 }
 
 std::optional<CommandEnd> Guardian::Impl::ReadReports(const RunOptions& options) {
-  Report report;
-  while (recv(control_.get(), &report, sizeof report, MSG_DONTWAIT) == sizeof report) {
-    if (report.kind == Report::Kind::kEnd) return report.end;
-    Notify(options, report.kind);
+  while (const auto report = ReceiveReport(control_.get())) {
+    if (report->kind == Report::Kind::kEnd) return report->end;
+    Notify(options, report->kind);
   }
   return std::nullopt;
 }
@@ -326,7 +327,7 @@ void Guardian::Impl::Notify(const RunOptions& options, Report::Kind kind) const 
 void Guardian::Impl::ReadSignals() {
   signalfd_siginfo info{};
   while (read(signals_.get(), &info, sizeof info) == sizeof info) {
-    const int signal = static_cast<int>(info.ssi_signo);
+    const auto signal = static_cast<int>(info.ssi_signo);
     if (signal == SIGCHLD) {
       ReapAdopted();
     } else {
@@ -412,7 +413,7 @@ Result<Guardian> Guardian::Fork(std::vector<std::string> argv, GuardianOptions o
 
 void Guardian::SetDeadlines(Deadlines deadlines) { impl_->deadlines().Set(deadlines); }
 
-Result<CommandEnd> Guardian::Run(const RunOptions& options, std::stop_token lost) {
+Result<CommandEnd> Guardian::Run(const RunOptions& options, const std::stop_token& lost) {
   return impl_->Run(options, lost);
 }
 

@@ -20,19 +20,22 @@
 //   whichever comes first. When the guardian dies, the tree gets SIGKILL at once.
 //
 // What is not guaranteed.
-// - Monopod and the guardian both killed, or both stopped, within one scheduling delay. On
-//   both deaths the command itself gets SIGKILL from the kernel (PR_SET_PDEATHSIG), unless it
-//   executed a set-user-ID, set-group-ID or capability-bearing file or changed its
-//   credentials, which clear that setting. Its descendants live on, and so does its cgroup:
-//   whoever finds `monopod-<pid>-...` of a dead pid may write 1 to its cgroup.kill. Both
-//   stopped: nothing happens until one is continued, which then acts at once. Both at a
-//   time are what the end of a container or of a systemd unit does, and that ends the tree too.
+// - That anything happens while neither monopod nor the guardian can run: both killed, both
+//   stopped, or one of each. (If the first death is seen before the second, its consequences
+//   above have begun.) When the guardian dies the kernel sends SIGKILL to the command itself
+//   (PR_SET_PDEATHSIG), unless that executed a set-user-ID, set-group-ID or capability-bearing
+//   file or changed its credentials, which clears the setting. If monopod is killed too, the
+//   command's descendants live on, and so does its cgroup: whoever finds `monopod-<pid>-...`
+//   of a dead pid may write 1 to its cgroup.kill, and remove it. Whoever was only stopped acts
+//   at once when it is continued. What ends a container, or a systemd unit, ends the tree too.
 // - Work that the tree asked somebody else to do: a daemon, a service manager, a container
 //   runtime, a remote host.
+// - Descendants that entered another PID namespace which existed before (nsenter): their orphans
+//   fall to that namespace's process 1. Only the cgroup catches them.
 // - A process that may not be killed (another user's, by a set-user-ID program, where there is
-//   no cgroup) or cannot be (uninterruptible sleep, a version 1 freezer). Run goes on
-//   killing while the deadlines move on, and fails with kIndeterminate once `kill` has passed
-//   by 250 ms.
+//   no cgroup), cannot be (uninterruptible sleep, a version 1 freezer, a debugger that holds
+//   it), or takes long to end (much memory). Run goes on killing while the deadlines move
+//   on, and fails with kIndeterminate once `kill` has passed by 250 ms.
 // - The pause of a virtual machine; CLOCK_BOOTTIME does not count it.
 // - The command's descendants run in a cgroup of their own, which is ended in one
 //   indivisible step, only where monopod may create a cgroup (version 2) below its own. Elsewhere
@@ -127,7 +130,8 @@ class Guardian {
   ~Guardian();
 
   // Moves the deadlines; never blocks, takes no lock, and makes no system call. Before the
-  // first call both are in the past. Has no effect once the tree was told to stop.
+  // first call both are in the past. Has no effect once the tree was told to stop. They are
+  // meant to be moved on: earlier ones may be noticed only when the present `term` has come.
   void SetDeadlines(Deadlines deadlines);
 
   // Starts the command, forwards signals to its process group, hands it the terminal if this
@@ -140,7 +144,7 @@ class Guardian {
   // Fails with kIndeterminate: processes of the tree survived `kill` by 250 ms; the message
   // names them. Do not release the lock, let it expire. Fails with kUnavailable (out of
   // descriptors): nothing was started.
-  Result<CommandEnd> Run(const RunOptions& options, std::stop_token lost);
+  Result<CommandEnd> Run(const RunOptions& options, const std::stop_token& lost);
 
  private:
   class Impl;

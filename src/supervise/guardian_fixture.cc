@@ -5,7 +5,6 @@
 //   guardian_fixture stubborn                      ignores TERM; has a child like it in a
 //                                                  new session; prints "ready"
 //   guardian_fixture orphan                        leaves such a child behind and exits
-//   guardian_fixture storm                         many processes that fork all the time
 //   guardian_fixture comet                         leaves a process behind that forks, changes
 //                                                  its session and exits, and so on
 //   guardian_fixture await-reaped                  until process 1 has no zombie for a child
@@ -15,11 +14,11 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -142,10 +141,20 @@ void CoverCgroup() {
 
 // Goes on in a child, and ends as that does.
 void ContinueInChild(const Options& options, const std::function<void()>& in_child) {
+  std::array<int, 2> told{};
+  Check(pipe2(told.data(), O_CLOEXEC) == 0, "pipe");
   const pid_t child = fork();
   Check(child >= 0, "fork");
-  if (child == 0) return in_child();
+  close(told[child == 0 ? 1 : 0]);
+  if (child == 0) {
+    // The test must know us before anything else is reported.
+    char end = 0;
+    Check(read(told[0], &end, 1) == 0, "read");
+    close(told[0]);
+    return in_child();
+  }
   Write(options.report, "monopod " + std::to_string(child) + "\n");
+  close(told[1]);
   Silence();
   int status = 0;
   while (waitpid(child, &status, 0) < 0) {
@@ -290,37 +299,11 @@ int BeStubborn(bool stay) {
   return EXIT_SUCCESS;
 }
 
-// Bounded by `budget` forks in all, should nobody end it.
-std::atomic<int>& SharedBudget(int budget) {
-  void* memory = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  Check(memory != MAP_FAILED, "mmap");
-  return *new (memory) std::atomic<int>(budget);
-}
-
-[[noreturn]] void Storm() {
-  std::signal(SIGTERM, SIG_IGN);
-  std::signal(SIGCHLD, SIG_IGN);
-  auto& budget = SharedBudget(1'000'000);
-  // 32 of them, each with one child at a time, which forks and ends.
-  for (int i = 0; i < 31 && fork() != 0; ++i) {
-  }
-  Write(STDOUT_FILENO, "ready\n");
-  while (budget-- > 0) {
-    const pid_t child = fork();
-    if (child == 0) {
-      if (fork() == 0) setsid();
-      _exit(0);
-    }
-    if (child > 0) waitpid(child, nullptr, 0);
-  }
-  _exit(0);
-}
-
 [[noreturn]] void Comet() {
   std::signal(SIGTERM, SIG_IGN);
-  auto& budget = SharedBudget(10'000'000);
   if (fork() != 0) _exit(0);
-  while (budget-- > 0) {
+  // Bounded, should nobody catch it.
+  for (int hops = 0; hops < 10'000'000; ++hops) {
     if (fork() != 0) _exit(0);
     setsid();
   }
@@ -352,7 +335,6 @@ int Main(const std::vector<std::string>& arguments) {
   if (verb == "print") return Print(from(2));
   if (verb == "stubborn") return BeStubborn(true);
   if (verb == "orphan") return BeStubborn(false);
-  if (verb == "storm") Storm();
   if (verb == "comet") Comet();
   if (verb == "await-reaped") return AwaitReaped();
   std::size_t split = 2;

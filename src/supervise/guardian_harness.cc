@@ -11,6 +11,10 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
+#include <system_error>
+
+#include "src/supervise/cgroup.h"
 
 namespace monopod::supervise {
 namespace {
@@ -62,6 +66,19 @@ bool AwaitNoChildren(BootTime deadline) {
     const timespec timeout = ToTimespec(left);
     sigtimedwait(&child, nullptr, &timeout);
   }
+}
+
+// Where monopod and the guardian were killed nobody else does.
+void RemoveCgroup(pid_t monopod) {
+  const auto parent = OwnCgroupDirectory(ReadCgroupFiles());
+  if (!parent) return;
+  const std::string prefix = "monopod-" + std::to_string(monopod) + "-";
+  std::error_code error;
+  std::vector<std::filesystem::path> left;
+  for (const auto& entry : std::filesystem::directory_iterator(*parent, error)) {
+    if (entry.path().filename().string().starts_with(prefix)) left.push_back(entry.path());
+  }
+  for (const auto& path : left) rmdir(path.c_str());
 }
 
 }  // namespace
@@ -130,6 +147,7 @@ Harness::~Harness() {
     }
   }
   EXPECT_TRUE(AwaitNoChildren(Patience())) << "monopod, its guardian or the command hangs";
+  RemoveCgroup(monopod_);
 }
 
 void Harness::Tell(const std::string& line) const {

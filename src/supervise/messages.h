@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <type_traits>
 
 #include "src/supervise/guardian.h"
@@ -37,5 +38,9 @@ struct Report {
 };
 
 static_assert(std::is_trivially_copyable_v<Request> && std::is_trivially_copyable_v<Report>);
+
+// The next report that has arrived at monopod's end, or nothing. Never blocks. Reports outlive
+// the guardian that sent them.
+std::optional<Report> ReceiveReport(int socket);
 
 }  // namespace monopod::supervise

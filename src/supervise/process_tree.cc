@@ -166,7 +166,7 @@ std::string DescribeDescendants(pid_t except) {
   int count = 0;
   std::string text;
   VisitDescendants([&](const Process& process) {
-    if (!Lives(process) || process.id == except || ++count > kMost) return;
+    if (process.id == except || ++count > kMost) return;
     text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", process.id, process.name);
   });
   if (count > kMost) text += fmt::format(" and {} more", count - kMost);

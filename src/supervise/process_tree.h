@@ -54,7 +54,7 @@ struct TreeEnding {
 // if that says no. SIGCHLD must be blocked.
 bool EndTree(const TreeEnding& ending, const std::function<bool()>& go_on);
 
-// "12 (sleep), 15 (make)": a few of the descendants that live, for a message, but `except`.
+// "12 (sleep), 15 (make)": a few of the descendants, for a message, but `except`.
 std::string DescribeDescendants(pid_t except);
 
 }  // namespace monopod::supervise

@@ -60,8 +60,9 @@ class SharedDeadlines {
   static constexpr std::uint64_t kMaxKill = (std::uint64_t{1} << (63 - kLeadBits)) - 1;
 
   std::uint64_t SinceBase(BootTime time) const {
+    if (time <= base_) return 0;
     const auto units = std::chrono::floor<Unit>(time - base_).count();
-    return std::min(static_cast<std::uint64_t>(std::max<std::int64_t>(units, 0)), kMaxKill);
+    return std::min(static_cast<std::uint64_t>(units), kMaxKill);
   }
   std::uint64_t Pack(Deadlines deadlines) const {
     const std::uint64_t kill = SinceBase(deadlines.kill);

@@ -8,6 +8,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cmake --install "$build" --prefix "$work/prefix" >"$work/install.log"
 [[ $("$work/prefix/bin/monopod" --version) == *monopod* ]]
+bash -n "$work/prefix/share/bash-completion/completions/monopod"
 # Nothing of the checkout may help.
 cp -r "$source/examples" "$work/examples"
 cd "$work/examples"
