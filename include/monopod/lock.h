@@ -49,6 +49,8 @@ class Lock {
   Token token() const;
   int slot() const;
 
+  // Do not call Release, nor destroy the Lock, from a stop_callback on it: that runs on a thread
+  // which Release waits for.
   // Requested once the work must stop: at 60 % of the TTL without a renewal that landed, or at
   // once when the store shows that the hold is over. Final: it is never taken back.
   std::stop_token lost() const;

@@ -1,6 +1,7 @@
 // monopod acquire: a hold that outlives the command.
 #include <fmt/format.h>
 
+#include <csignal>
 #include <memory>
 
 #include "src/cli/claim_flags.h"
@@ -42,13 +43,15 @@ int Acquire(const AcquireFlags& flags, const Context& context) {
   supervise::BlockForwardedSignals();
   auto client = context.OpenClient(true);
   if (!client) return context.Fail(client.error());
-  const Interrupt interrupt(context.log);
-  options->cancel = interrupt.stop();
+  // A reader that went away must show as a failed write, after which the hold is given back.
+  std::signal(SIGPIPE, SIG_IGN);
+  const auto interrupt = Interrupt::Start(context.log);
+  if (!interrupt) return context.Fail(interrupt.error());
+  options->cancel = (*interrupt)->stop();
   const auto acquired = client->AcquireHandle(flags.lock, *options, flags.sticky);
+  const int signal = (*interrupt)->Stop();
   if (!acquired) return context.Fail(acquired.error());
-  if (!acquired->handle) {
-    return interrupt.signal() != 0 ? kSignalBase + interrupt.signal() : flags.claim.busy_exit_code;
-  }
+  if (!acquired->handle) return signal != 0 ? kSignalBase + signal : flags.claim.busy_exit_code;
   const int printed =
       context.PrintResult(HandleJson(*acquired->handle, *client),
                           [&](OutputFormat) { return acquired->handle->ToString() + '\n'; });

@@ -48,6 +48,9 @@ int Explain(const TimesFlags& flags, const std::string& lock_delay, const Contex
   if (!hold) return context.Fail(hold.error());
   const auto delay = ParseDurationFlag("--lock-delay", lock_delay);
   if (!delay) return context.Fail(delay.error());
+  if (*delay > std::chrono::hours(24 * 365)) {
+    return context.Fail(kUsage, "--lock-delay: at most 8760h");
+  }
   const auto times = protocol::MakeTimes({.ttl = hold->ttl,
                                           .renew = hold->renew,
                                           .attempt = hold->attempt,

@@ -6,24 +6,46 @@
 #include <unistd.h>
 
 #include <array>
+#include <string>
+#include <system_error>
 #include <utility>
 
 namespace monopod::cli {
 
-Interrupt::Interrupt(std::shared_ptr<observe::AttemptLog> log) : log_(std::move(log)) {
+Result<std::unique_ptr<Interrupt>> Interrupt::Start(std::shared_ptr<observe::AttemptLog> log) {
+  std::unique_ptr<Interrupt> interrupt(new Interrupt(std::move(log)));
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) sigaddset(&set, signal);
-  signals_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-  end_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  watcher_ = std::thread([this] { Watch(); });
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) {
+    struct sigaction action{};
+    sigaction(signal, nullptr, &action);
+    if (action.sa_handler != SIG_IGN) sigaddset(&set, signal);
+  }
+  interrupt->signals_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  interrupt->end_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (interrupt->signals_ < 0 || interrupt->end_ < 0) {
+    return Fail(ErrorCode::kUnavailable, "no file descriptors are left to watch for signals");
+  }
+  try {
+    interrupt->watcher_ = std::thread([watched = interrupt.get()] { watched->Watch(); });
+  } catch (const std::system_error& error) {
+    return Fail(ErrorCode::kUnavailable, std::string("cannot watch for signals: ") + error.what());
+  }
+  return interrupt;
+}
+
+int Interrupt::Stop() {
+  if (watcher_.joinable()) {
+    eventfd_write(end_, 1);
+    watcher_.join();
+  }
+  return signal_;
 }
 
 Interrupt::~Interrupt() {
-  eventfd_write(end_, 1);
-  watcher_.join();
-  close(signals_);
-  close(end_);
+  Stop();
+  if (signals_ >= 0) close(signals_);
+  if (end_ >= 0) close(end_);
 }
 
 void Interrupt::Watch() {

@@ -63,7 +63,7 @@ std::vector<std::string> Row(const LockStatus& lock, const SlotStatus& slot, boo
       held ? Age(slot.renewed) : "-"};
   if (!wide) return row;
   row.push_back(held ? FormatDuration(slot.ttl) : "-");
-  row.push_back(held ? (slot.foreign ? "foreign" : KindName(slot.kind)) : "-");
+  row.emplace_back(held ? (slot.foreign ? "foreign" : KindName(slot.kind)) : "-");
   row.push_back(slot.holder.purpose.empty() ? "-" : slot.holder.purpose);
   row.push_back(slot.note.empty() ? "-" : slot.note);
   return row;

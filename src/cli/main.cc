@@ -1,5 +1,7 @@
 // monopod: when one pod must win.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <exception>
 #include <string>
@@ -73,7 +75,15 @@ int Parse(CLI::App& app, Context& context, Arguments arguments) {
   return context.action();
 }
 
+// Else the next file that is opened would take their place, and be written to.
+void OpenMissingStandardDescriptors() {
+  int null = open("/dev/null", O_RDWR);
+  while (null >= 0 && null <= STDERR_FILENO) null = open("/dev/null", O_RDWR);
+  if (null > STDERR_FILENO) close(null);
+}
+
 int Main(int argc, char** argv) {
+  OpenMissingStandardDescriptors();
   CLI::App app("Locks for automation: when one pod must win.", "monopod");
   app.footer(kFooter);
   app.require_subcommand(0, 1);

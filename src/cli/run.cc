@@ -1,9 +1,11 @@
 // monopod run: a command under a lock.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <csignal>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 #include "src/base/wait.h"
@@ -59,8 +61,17 @@ std::vector<std::pair<std::string, std::string>> CommandEnvironment(const Lock& 
           {"MONOPOD_STORE", client.store()}};
 }
 
+// When a terminal's Ctrl-C ended the command, which had the terminal alone, whoever called monopod
+// (a script, say) must feel it, too.
+void PassOnInterrupt(const supervise::CommandEnd& end) {
+  const bool interrupted = end.kind == supervise::CommandEnd::Kind::kSignaled &&
+                           (end.code == SIGINT || end.code == SIGQUIT);
+  if (interrupted && isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1) kill(0, end.code);
+}
+
+// Never lets an exception out: unwinding would release the lock while the command works.
 int Supervise(supervise::Guardian& guardian, Lock& lock, const LockClient& client,
-              const Context& context) {
+              const Context& context) noexcept {
   const auto notice = [&](std::string_view message) {
     context.log->Write(observe::AttemptLog::Notice{
         .kind = "command", .lock = lock.name(), .store = {}, .message = message});
@@ -83,6 +94,7 @@ int Supervise(supervise::Guardian& guardian, Lock& lock, const LockClient& clien
   // A lost lock frees itself anyway; giving it back early is a courtesy.
   const auto released =
       lock.lost().stop_requested() ? lock.Release(std::chrono::seconds(1)) : lock.Release();
+  if (end) PassOnInterrupt(*end);
   if (released) return code;
   if (released.error().code == ErrorCode::kNotHolder || stopped) {
     return context.Fail(kLost, fmt::format("{}; the command was stopped or its work may be fenced "
@@ -114,24 +126,18 @@ int Run(const RunFlags& flags, const Context& context) {
                                       std::chrono::nanoseconds kill_at) {
     guardian->SetDeadlines({.term = BootTime(term_at), .kill = BootTime(kill_at)});
   };
-  std::optional<Lock> lock;
-  {
-    const Interrupt interrupt(context.log);
-    options->cancel = interrupt.stop();
-    auto acquired = client->Acquire(flags.lock, *options);
-    if (!acquired) return context.Fail(acquired.error());
-    if (!acquired->lock) {
-      return interrupt.signal() != 0 ? kSignalBase + interrupt.signal()
-                                     : flags.claim.busy_exit_code;
-    }
-    lock = std::move(acquired->lock);
-    if (interrupt.signal() != 0) {
-      // It came too late to give up the claim, and too early for the command.
-      lock.reset();
-      return kSignalBase + interrupt.signal();
-    }
-  }
-  return Supervise(*guardian, *lock, *client, context);
+  // From here on a reader that went away must not end this process, which keeps the lock.
+  std::signal(SIGPIPE, SIG_IGN);
+  const auto interrupt = Interrupt::Start(context.log);
+  if (!interrupt) return context.Fail(interrupt.error());
+  options->cancel = (*interrupt)->stop();
+  auto acquired = client->Acquire(flags.lock, *options);
+  // It may have come too late to give up the claim, and too early for the command.
+  const int signal = (*interrupt)->Stop();
+  if (!acquired) return context.Fail(acquired.error());
+  if (!acquired->lock && signal == 0) return flags.claim.busy_exit_code;
+  if (signal != 0) return kSignalBase + signal;
+  return Supervise(*guardian, *acquired->lock, *client, context);
 }
 
 }  // namespace

@@ -29,6 +29,7 @@ Driver::Driver(std::shared_ptr<protocol::RecordStore> store, protocol::Claim cla
       machine_(claim_, RandomNonce) {}
 
 Driver::Progress Driver::Step(const std::stop_token& wake) {
+  if (std::exchange(untold_loss_, false) && sink_) sink_(last_event_);
   protocol::Action action = machine_.Next(Now());
   const auto read = [&](const protocol::ReadAction& call) {
     const auto reply = store_->Read(call.name, call.deadline);
@@ -63,7 +64,9 @@ Driver::Progress Driver::Tell(Event event) {
   event.lock = claim_.lock;
   event.asker = claim_.holder;
   last_event_ = std::move(event);
-  if (sink_) sink_(last_event_);
+  // A loss is told after the caller has heard of it: stop the work, then tell.
+  untold_loss_ = last_event_.kind == EventKind::kLost;
+  if (!untold_loss_ && sink_) sink_(last_event_);
   switch (last_event_.kind) {
     case EventKind::kAcquired:
     case EventKind::kTakenOver: return Progress::kHeld;

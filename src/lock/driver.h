@@ -47,6 +47,7 @@ class Driver {
   protocol::RecordMachine machine_;
   protocol::DoneAction done_;
   Event last_event_;
+  bool untold_loss_ = false;  // the sink has not been told of last_event_
 };
 
 }  // namespace monopod::lock

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include "src/base/duration.h"
@@ -12,11 +13,24 @@ namespace monopod::lock {
 
 using std::chrono::nanoseconds;
 
-std::shared_ptr<Keeper> Keeper::Start(std::unique_ptr<Driver> driver, DeadlineSink on_deadlines) {
+Result<std::shared_ptr<Keeper>> Keeper::Start(std::unique_ptr<Driver> driver,
+                                              DeadlineSink on_deadlines) {
   std::shared_ptr<Keeper> keeper(new Keeper(std::move(driver), std::move(on_deadlines)));
   keeper->PublishTenure();
-  keeper->threads_[0] = std::thread([keeper] { keeper->Drive(); });
-  keeper->threads_[1] = std::thread([keeper] { keeper->Watch(); });
+  try {
+    keeper->threads_[1] = std::thread([keeper] { keeper->Watch(); });
+    keeper->threads_[0] = std::thread([keeper] { keeper->Drive(); });
+  } catch (const std::system_error& error) {
+    // Nobody would renew it: give it back, on this thread.
+    {
+      const std::lock_guard guard(keeper->mutex_);
+      keeper->end_by_ = BootClock::now() + keeper->driver_->claim().store_timeout;
+    }
+    keeper->Drive();
+    if (keeper->threads_[1].joinable()) keeper->threads_[1].join();
+    return Fail(ErrorCode::kUnavailable,
+                fmt::format("cannot start a thread to keep the lock: {}", error.what()));
+  }
   return keeper;
 }
 
@@ -57,6 +71,8 @@ void Keeper::Watch() {
     {
       const std::lock_guard guard(mutex_);
       tenure = tenure_;
+      // The work is over: whatever the release takes, nothing is lost by it.
+      if (end_by_) return;
     }
     if (BootClock::now() >= tenure.TermAt()) {
       Lose(fmt::format("not renewed for {}", FormatDuration(BootClock::now() - tenure.proof)));

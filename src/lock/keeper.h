@@ -26,7 +26,9 @@ using DeadlineSink =
 class Keeper {
  public:
   // `driver` has just told that it holds. `on_deadlines` is called before this returns.
-  static std::shared_ptr<Keeper> Start(std::unique_ptr<Driver> driver, DeadlineSink on_deadlines);
+  // kUnavailable: no thread could be started; the hold was given back.
+  static Result<std::shared_ptr<Keeper>> Start(std::unique_ptr<Driver> driver,
+                                               DeadlineSink on_deadlines);
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;
 

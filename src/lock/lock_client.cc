@@ -59,6 +59,21 @@ Result<protocol::Claim> MakeClaim(std::string_view name, const AcquireOptions& o
   return claim;
 }
 
+Result<void> CheckOptions(const ClientOptions& options, const std::string& url) {
+  if (auto checked = lock::CheckText("holder", options.holder); !checked) return checked;
+  if (options.store_timeout <= nanoseconds(0) || options.store_timeout > lock::kLongestDelay) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "the store time-out must be more than 0 and at most 8760h");
+  }
+  // None of the stores of this build is seen by other machines.
+  if (options.require_shared) {
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("a shared store is required, but {} is seen by this machine only", url));
+  }
+  return {};
+}
+
 struct Attempt {
   std::unique_ptr<lock::Driver> driver;
   bool held = false;
@@ -99,25 +114,22 @@ LockClient::~LockClient() = default;
 Result<LockClient> LockClient::Open(ClientOptions options) {
   const auto url = lock::ParseStoreUrl(options.store);
   if (!url) return Fail(url.error());
-  auto opened = lock::OpenStore(*url);
+  if (auto checked = CheckOptions(options, url->ToString()); !checked) return Fail(checked.error());
+  auto opened = lock::OpenStore(*url, options.store_timeout);
   if (!opened) return Fail(std::move(opened.error()));
   return LockClientOverStore::Make(std::move(*opened), std::move(options));
 }
 
 Result<LockClient> LockClientOverStore::Make(lock::OpenedStore opened, ClientOptions options) {
-  if (auto checked = lock::CheckText("holder", options.holder); !checked)
-    return Fail(checked.error());
-  if (options.store_timeout <= nanoseconds(0) || options.store_timeout > lock::kLongestDelay) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "the store time-out must be more than 0 and at most 8760h");
-  }
-  if (options.require_shared && !opened.shared) {
-    return Fail(
-        ErrorCode::kInvalidArgument,
-        fmt::format("a shared store is required, but {} is seen by {}", opened.url, opened.scope));
+  Identity identity = IdentityFromEnvironment();
+  const std::pair<const char*, const std::string*> texts[] = {
+      {"pod or host name", &identity.name},
+      {"pod namespace", &identity.namespace_},
+      {"node name", &identity.node}};
+  for (const auto& [what, text] : texts) {
+    if (auto checked = lock::CheckText(what, *text); !checked) return Fail(checked.error());
   }
   auto impl = std::make_unique<LockClient::Impl>();
-  Identity identity = IdentityFromEnvironment();
   impl->holder = {.name = options.holder.empty() ? std::move(identity.name) : options.holder,
                   .namespace_ = std::move(identity.namespace_),
                   .node = std::move(identity.node)};
@@ -145,9 +157,9 @@ Result<Acquisition> LockClient::Acquire(std::string_view lock, const AcquireOpti
                        options, impl_->options.store_timeout);
   if (!attempt) return Fail(std::move(attempt.error()));
   if (!attempt->held) return Acquisition{.lock = {}, .owner = attempt->driver->last_event().owner};
-  return Acquisition{
-      .lock = Lock(lock::Keeper::Start(std::move(attempt->driver), options.on_deadlines)),
-      .owner = {}};
+  auto keeper = lock::Keeper::Start(std::move(attempt->driver), options.on_deadlines);
+  if (!keeper) return Fail(std::move(keeper.error()));
+  return Acquisition{.lock = Lock(std::move(*keeper)), .owner = {}};
 }
 
 Result<HandleAcquisition> LockClient::AcquireHandle(std::string_view lock,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
@@ -81,14 +82,17 @@ Result<StoreUrl> ParseStoreUrl(std::string_view text) {
               fmt::format("the store \"{}\" is not understood: {}", text, kAvailable));
 }
 
-Result<OpenedStore> OpenStore(const StoreUrl& url) {
+Result<OpenedStore> OpenStore(const StoreUrl& url, std::chrono::nanoseconds timeout) {
   switch (url.kind) {
     case StoreUrl::Kind::kMemory:
       return OpenedStore{.store = std::make_shared<store::MemoryStore>(),
                          .url = url.ToString(),
                          .scope = "this process only"};
     case StoreUrl::Kind::kSqlite: {
-      auto opened = store::SqliteStore::Open({.path = url.path, .create_parents = url.is_default});
+      store::SqliteStoreOptions options{.path = url.path, .create_parents = url.is_default};
+      options.open_timeout =
+          std::min(options.open_timeout, std::chrono::ceil<std::chrono::milliseconds>(timeout));
+      auto opened = store::SqliteStore::Open(options);
       if (!opened) return Fail(std::move(opened.error()));
       return OpenedStore{
           .store = std::move(*opened), .url = url.ToString(), .scope = "this machine only"};

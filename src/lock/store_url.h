@@ -27,11 +27,10 @@ Result<StoreUrl> ParseStoreUrl(std::string_view text);
 struct OpenedStore {
   std::shared_ptr<protocol::RecordStore> store;
   std::string url;
-  std::string scope;    // "this machine only"
-  bool shared = false;  // more than one machine sees it
+  std::string scope;  // "this machine only"
 };
 
-// Opens, and for SQLite creates, the store.
-Result<OpenedStore> OpenStore(const StoreUrl& url);
+// Opens, and for SQLite creates, the store. Blocks for at most `timeout`, or ten seconds.
+Result<OpenedStore> OpenStore(const StoreUrl& url, std::chrono::nanoseconds timeout);
 
 }  // namespace monopod::lock

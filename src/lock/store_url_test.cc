@@ -85,9 +85,8 @@ TEST(StoreUrlTest, TheDefaultIsAFileOfThisMachine) {
 }
 
 TEST(StoreUrlTest, AMemoryStoreIsOpenedEmpty) {
-  const auto opened = OpenStore(*ParseStoreUrl("memory:"));
+  const auto opened = OpenStore(*ParseStoreUrl("memory:"), std::chrono::seconds(1));
   ASSERT_TRUE(opened.has_value());
-  EXPECT_FALSE(opened->shared);
   EXPECT_TRUE(opened->store->List(BootClock::now() + std::chrono::seconds(1))->empty());
 }
 

@@ -173,17 +173,18 @@ Action RecordMachine::ClaimSlot(int slot, const Chance& chance, Moment now) {
     stale_.reset();
     if (IsClaimed(before)) {
       const nanoseconds silence = now.boot - slot_at(slot).observation.silent_since();
-      stale_ =
-          Event{.kind = EventKind::kStale,
-                .slot = slot,
-                .owner = before.holder,
-                .owner_since = before.acquired,
-                .owner_renewed = before.renewed,
-                .duration = std::min(silence, nanoseconds(kMaxTtl * 2)),
-                .detail = silence >= kCertainlyOver
-                              ? "held by a process of an earlier boot of this machine"
-                              : fmt::format("silent for {}, its TTL is {}", FormatDuration(silence),
-                                            FormatDuration(before.ttl))};
+      stale_ = Event{
+          .kind = EventKind::kStale,
+          .slot = slot,
+          .owner = before.holder,
+          .owner_since = before.acquired,
+          .owner_renewed = before.renewed,
+          .duration = std::min(silence, nanoseconds(kMaxTtl * 2)),
+          .detail = silence >= kCertainlyOver
+                        ? "held by a process of an earlier boot of this machine"
+                        : fmt::format("silent for {}, its TTL is {}", FormatDuration(silence),
+                                      FormatDuration(before.foreign ? *claim_.foreign_ttl
+                                                                    : nanoseconds(before.ttl)))};
     }
   }
   looked_ = true;

@@ -11,7 +11,6 @@ namespace monopod::store {
 namespace {
 
 using protocol::Record;
-using protocol::Seen;
 using namespace std::chrono_literals;
 
 TEST(MemoryStoreTest, KnownSilenceCountsFromTheLastChangeOfTheStamp) {

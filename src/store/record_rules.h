@@ -18,9 +18,9 @@ inline bool IsForeign(const protocol::Record& record) {
 }
 
 // Stands for the stamp that such a writer does not give: it changes when the holder or the time of
-// its last renewal does.
-inline std::string ForeignStamp(const protocol::Record& record) {
-  return "foreign " + record.holder.name + " " + FormatWallTime(record.renewed);
+// its last renewal does, in whatever way that is written.
+inline std::string ForeignStamp(const protocol::Holder& holder, const std::string& renewed) {
+  return "foreign " + holder.name + " " + renewed;
 }
 
 inline Error Conflict(const std::string& name) {

@@ -171,7 +171,8 @@ Result<RowRead> ReadRow(const SqliteExecution& at) {
   record.owed_kill = columns.Milliseconds();
   record.credit = columns.Milliseconds();
   record.acquired = columns.Time();
-  record.renewed = columns.Time();
+  const std::string renewed = columns.Text();
+  record.renewed = ParseWallTime(renewed);
   record.note = columns.Text();
   record.slots = static_cast<int>(columns.Integer());
   record.resize_to = static_cast<int>(columns.Integer());
@@ -180,7 +181,7 @@ Result<RowRead> ReadRow(const SqliteExecution& at) {
                .machine = columns.Text(),
                .written = BootTime(std::chrono::nanoseconds(columns.Integer()))};
   record.foreign = IsForeign(record);
-  if (record.foreign) record.stamp = ForeignStamp(record);
+  if (record.foreign) record.stamp = ForeignStamp(record.holder, renewed);
   const protocol::Token next_token = NextToken(record, last_token);
   return RowRead{.row = std::move(row), .next_token = next_token};
 }

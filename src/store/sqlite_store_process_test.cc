@@ -98,7 +98,7 @@ TEST(SqliteStoreProcessTest, NoUpdateOfAnyProcessIsLost) {
   }
   line.Open();
   for (auto& child : children) EXPECT_TRUE(child->Succeeded());
-  EXPECT_EQ(OpenStore(path)->Read("deploy", Soon())->record.token, Token{kProcesses * kRounds});
+  EXPECT_EQ(OpenStore(path)->Read("deploy", Soon())->record.token, Token{kProcesses} * kRounds);
 }
 
 TEST(SqliteStoreProcessTest, AWaiterSeesTheChangesOfAnotherProcess) {
@@ -170,7 +170,6 @@ TEST(SqliteStoreProcessTest, AWriterThatIsKilledLeavesTheStoreUsable) {
   const TempFolder folder;
   const std::string path = folder.Path("locks.db");
   auto store = OpenStore(path);
-  Version version;
   for (int round = 0; round < 5; ++round) {
     ChildProcess writer([&] {
       auto own = OpenStore(path);

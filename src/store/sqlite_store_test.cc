@@ -14,7 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 using protocol::HoldKind;
 using protocol::kCertainlyOver;
-using protocol::Phase;
 using protocol::Record;
 using protocol::Seen;
 using protocol::Snapshot;

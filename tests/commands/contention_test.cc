@@ -10,7 +10,7 @@ using ::testing::HasSubstr;
 
 constexpr int kContenders = 20;
 constexpr int kRounds = 5;
-constexpr const char* kShortWork = "sleep 0.05; echo \"end $MONOPOD_TOKEN\" >>\"$DIR/log\"";
+constexpr const char* kShortWork = R"(sleep 0.05; echo "end $MONOPOD_TOKEN" >>"$DIR/log")";
 
 class ContentionTest : public CommandTest {
  protected:

@@ -12,7 +12,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 class SupervisionTest : public CommandTest {};
 
@@ -121,7 +120,7 @@ TEST_F(SupervisionTest, ADiskThatFillsUnderAHolderEndsItsWorkInTime) {
 // Its own server, so that nobody's terminal is touched.
 class TerminalTest : public CommandTest {
  protected:
-  ~TerminalTest() override { Tmux({"kill-server"}); }
+  void TearDown() override { Tmux({"kill-server"}); }
 
   std::string Tmux(const Arguments& arguments) const {
     Process tmux(Words({"tmux", "-S", directory_.File("tmux"), "-f", "/dev/null"}, arguments));
