@@ -207,6 +207,7 @@ Result<void> Guardian::Impl::Fork(std::vector<std::string> argv) {
 Result<CommandEnd> Guardian::Impl::Run(const RunOptions& options, const std::stop_token& lost) {
   if (auto opened = OpenDescriptors(); !opened) return Fail(std::move(opened.error()));
   const std::stop_callback on_lost(lost, [this] { eventfd_write(lost_.get(), 1); });
+  if (lost.stop_requested()) shared_->deadlines.Latch();
   if (auto sent = SendStart(options); !sent) return Fail(std::move(sent.error()));
   auto end = Supervise(options, lost);
   if (getpid() == 1) EndNamespace();

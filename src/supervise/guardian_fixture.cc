@@ -46,6 +46,9 @@ namespace {
 using std::chrono::hours;
 using std::chrono::nanoseconds;
 
+// Where a command whose standard output is the terminal finds the test's pipe.
+constexpr int kOutputBesideTerminal = 9;
+
 void Check(bool success, const char* what) {
   if (success) return;
   std::perror(what);
@@ -62,6 +65,7 @@ struct Options {
   bool pid_namespace = false;  // be process 1 of a new one
   bool strangers = false;      // there: beside a process and zombies that are not the command's
   bool background = false;     // not the foreground group of the terminal
+  bool pipeline = false;       // standard input and output are not the terminal
   bool thread_first = false;   // start a thread before Fork
   std::string terminal;        // to control this
   int ignored_signal = 0;
@@ -83,6 +87,7 @@ Options ParseOptions(const std::vector<std::string>& arguments) {
     if (name == "--pid-namespace") options.pid_namespace = true;
     if (name == "--strangers") options.strangers = true;
     if (name == "--background") options.background = true;
+    if (name == "--pipeline") options.pipeline = true;
     if (name == "--thread-first") options.thread_first = true;
     if (name == "--terminal") options.terminal = value();
     if (name == "--ignore") options.ignored_signal = std::stoi(value());
@@ -98,6 +103,7 @@ void Write(int fd, const std::string& text) {
 void Silence() {
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   Check(dup2(null, STDOUT_FILENO) >= 0, "dup2");
+  close(kOutputBesideTerminal);
 }
 
 [[noreturn]] void PauseForEver() {
@@ -180,6 +186,10 @@ void TakeTerminal(const Options& options) {
   const int terminal = open(options.terminal.c_str(), O_RDWR);
   Check(terminal >= 0, "open terminal");
   Check(ioctl(terminal, TIOCSCTTY, 0) == 0, "TIOCSCTTY");
+  if (!options.pipeline) {
+    Check(dup2(STDOUT_FILENO, kOutputBesideTerminal) >= 0, "dup2");
+    Check(dup2(terminal, STDIN_FILENO) >= 0 && dup2(terminal, STDOUT_FILENO) >= 0, "dup2");
+  }
   if (options.background) ContinueInChild(options, [] { Check(setpgid(0, 0) == 0, "setpgid"); });
 }
 

@@ -190,8 +190,8 @@ class GuardianTerminalTest : public testing::Test {
   FileDescriptor master_;
 };
 TEST_F(GuardianTerminalTest, ControlCReachesTheCommandAndTheTerminalComesBack) {
-  Harness harness(
-      {.options = {"--terminal", Path()}, .command = {"sh", "-c", "echo ready; exec sleep 1000"}});
+  Harness harness({.options = {"--terminal", Path()},
+                   .command = {"sh", "-c", "echo ready >&9; exec sleep 1000"}});
   ASSERT_TRUE(harness.AwaitOutput("ready"));
   Type("\x03");
   EXPECT_EQ(harness.AwaitReport("end"), "signaled 2 foreground");
@@ -199,7 +199,7 @@ TEST_F(GuardianTerminalTest, ControlCReachesTheCommandAndTheTerminalComesBack) {
 
 TEST_F(GuardianTerminalTest, ControlZDoesNotSuspendTheCommandWhichReadsOn) {
   Harness harness({.options = {"--terminal", Path()},
-                   .command = {"sh", "-c", "echo ready; read line </dev/tty; echo $line; exit 4"}});
+                   .command = {"sh", "-c", "echo ready >&9; read line; echo $line >&9; exit 4"}});
   ASSERT_TRUE(harness.AwaitOutput("ready"));
   Type("\x1a");
   ASSERT_TRUE(harness.AwaitReport("notice"));
@@ -208,9 +208,18 @@ TEST_F(GuardianTerminalTest, ControlZDoesNotSuspendTheCommandWhichReadsOn) {
   EXPECT_EQ(harness.AwaitReport("end"), "exited 4 foreground");
 }
 
+// `monopod run ... | less`: taking the terminal from less would stop it.
+TEST_F(GuardianTerminalTest, InAPipelineTheTerminalStaysWithTheOthers) {
+  Harness harness({.options = {"--terminal", Path(), "--pipeline"},
+                   .command = {"sh", "-c",
+                               "read -r id name state parent group session terminal foreground "
+                               "rest </proc/$$/stat; [ $group != $foreground ]"}});
+  EXPECT_EQ(harness.AwaitReport("end"), "exited 0 foreground");
+}
+
 TEST_F(GuardianTerminalTest, ACommandInTheBackgroundThatWantsTheTerminalStaysStopped) {
-  Harness harness({.options = {"--terminal", Path(), "--background"},
-                   .command = {"sh", "-c", "read line </dev/tty"}});
+  Harness harness(
+      {.options = {"--terminal", Path(), "--background"}, .command = {"sh", "-c", "read line"}});
   const auto notice = harness.AwaitReport("notice");
   ASSERT_TRUE(notice);
   EXPECT_NE(notice->find("wants the terminal"), std::string::npos) << *notice;

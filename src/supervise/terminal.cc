@@ -8,7 +8,18 @@
 
 namespace monopod::supervise {
 
-Terminal::Terminal() : descriptor_(open("/dev/tty", O_RDWR | O_CLOEXEC)), home_(getpgrp()) {}
+namespace {
+
+// In a pipeline another program may own the terminal's input or output, and must not be stopped for
+// touching it. A group outside this PID namespace is called 0 and could not be given it back.
+FileDescriptor OpenTerminal() {
+  const bool whole = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 && getpgrp() != 0;
+  return FileDescriptor(whole ? open("/dev/tty", O_RDWR | O_CLOEXEC) : -1);
+}
+
+}  // namespace
+
+Terminal::Terminal() : descriptor_(OpenTerminal()), home_(getpgrp()) {}
 
 bool Terminal::IsForeground(pid_t group) const {
   return descriptor_.is_open() && tcgetpgrp(descriptor_.get()) == group;
