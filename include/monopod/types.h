@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace monopod {
 
@@ -30,5 +31,7 @@ enum class HoldKind : std::uint8_t {
   kDetached,  // outlives its process; whoever has the handle renews and releases it
   kSticky,    // detached, and never stale: ends only by release or break
 };
+// "process", "detached", "sticky".
+std::string_view HoldKindName(HoldKind kind);
 
 }  // namespace monopod

@@ -28,4 +28,19 @@ std::string FormatWallTime(WallTime time) {
                      (time - seconds).count());
 }
 
+WallTime ParseWallTime(const std::string& text) {
+  std::tm parts{};
+  const char* rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+  if (rest == nullptr) return {};
+  int micros = 0;
+  if (*rest == '.') {
+    ++rest;
+    for (int weight = 100'000; *rest >= '0' && *rest <= '9'; ++rest, weight /= 10) {
+      micros += (*rest - '0') * weight;
+    }
+  }
+  if (std::string_view(rest) != "Z") return {};
+  return WallTime(std::chrono::seconds(timegm(&parts)) + std::chrono::microseconds(micros));
+}
+
 }  // namespace monopod

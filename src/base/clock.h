@@ -35,5 +35,8 @@ timespec ToTimespec(std::chrono::nanoseconds since_epoch);
 // RFC 3339 in UTC with microseconds, "2026-11-21T08:00:00.000000Z"; empty for the epoch,
 // which stands for "never".
 std::string FormatWallTime(WallTime time);
+// The inverse. Times are for people, so a text that is none, edited by hand perhaps, reads as
+// "never".
+WallTime ParseWallTime(const std::string& text);
 
 }  // namespace monopod

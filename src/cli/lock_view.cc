@@ -9,15 +9,6 @@
 namespace monopod::cli {
 namespace {
 
-const char* KindName(HoldKind kind) {
-  switch (kind) {
-    case HoldKind::kProcess: return "process";
-    case HoldKind::kDetached: return "detached";
-    case HoldKind::kSticky: return "sticky";
-  }
-  return "unknown";
-}
-
 bool IsHeld(SlotState state) {
   return state == SlotState::kHeld || state == SlotState::kRecovering ||
          state == SlotState::kExpired;
@@ -32,7 +23,7 @@ Json SlotJson(const SlotStatus& slot) {
     if (!slot.holder.namespace_.empty()) json["namespace"] = slot.holder.namespace_;
     if (!slot.holder.node.empty()) json["node"] = slot.holder.node;
     if (!slot.holder.purpose.empty()) json["purpose"] = slot.holder.purpose;
-    json["kind"] = KindName(slot.kind);
+    json["kind"] = HoldKindName(slot.kind);
     json["foreign"] = slot.foreign;
     json["acquired"] = FormatWallTime(slot.acquired);
     json["ttl_seconds"] = Seconds(slot.ttl);
@@ -63,7 +54,7 @@ std::vector<std::string> Row(const LockStatus& lock, const SlotStatus& slot, boo
       held ? Age(slot.renewed) : "-"};
   if (!wide) return row;
   row.push_back(held ? FormatDuration(slot.ttl) : "-");
-  row.emplace_back(held ? (slot.foreign ? "foreign" : KindName(slot.kind)) : "-");
+  row.emplace_back(held ? (slot.foreign ? "foreign" : HoldKindName(slot.kind)) : "-");
   row.push_back(slot.holder.purpose.empty() ? "-" : slot.holder.purpose);
   row.push_back(slot.note.empty() ? "-" : slot.note);
   return row;

@@ -16,7 +16,7 @@ struct LockClient::Impl {
   lock::OpenedStore opened;
   Holder holder;
 
-  protocol::RecordStore& store() const { return *opened.store; }
+  lock::Backend& backend() const { return *opened.backend; }
   BootTime Deadline() const { return BootClock::now() + options.store_timeout; }
   void Tell(Event event) const {
     if (options.on_event) options.on_event(event);

@@ -1,145 +1,45 @@
-// What an administrator does with locks: look, break, create, resize.
+// What an administrator does with locks: look, break, create, resize; renew and release by a
+// handle.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
-#include <optional>
 #include <utility>
 
-#include "src/base/duration.h"
 #include "src/base/lock_name.h"
-#include "src/base/nonce.h"
 #include "src/lock/client_impl.h"
-#include "src/lock/record_update.h"
 #include "src/lock/text.h"
-#include "src/protocol/observation.h"
-#include "src/protocol/times.h"
 
 namespace monopod {
-namespace {
 
-using protocol::OutstandingKill;
-using protocol::Phase;
-using protocol::Record;
-using protocol::Snapshot;
-using std::chrono::milliseconds;
-
-SlotState StateOf(const Snapshot& snapshot) {
-  const Record& record = snapshot.record;
-  switch (record.phase) {
-    case Phase::kFree: return SlotState::kFree;
-    case Phase::kRetired: return SlotState::kRetired;
-    case Phase::kRecovering:
-    case Phase::kHeld: break;
-  }
-  const bool expired =
-      record.kind != HoldKind::kSticky && !record.foreign &&
-      (snapshot.known_silence >= record.ttl || record.renewed + record.ttl < WallNow());
-  if (expired) return SlotState::kExpired;
-  return record.phase == Phase::kHeld ? SlotState::kHeld : SlotState::kRecovering;
-}
-
-SlotStatus StatusOf(int slot, const Snapshot& snapshot) {
-  const Record& record = snapshot.record;
-  SlotStatus status{.slot = slot,
-                    .state = StateOf(snapshot),
-                    .holder = record.holder,
-                    .foreign = record.foreign,
-                    .kind = record.kind,
-                    .token = record.token,
-                    .acquired = record.acquired,
-                    .renewed = record.renewed,
-                    .ttl = record.ttl,
-                    .owed = record.owed_kill,
-                    .note = record.note};
-  status.holder.instance.clear();
-  return status;
-}
+namespace lock {
 
 Error NoSuchLock(std::string_view lock) {
   return {ErrorCode::kNotFound, fmt::format("there is no lock \"{}\"", lock)};
 }
 
+Error NoSuchHold(const LockClient::BreakRequest& request) {
+  return {ErrorCode::kNotHolder,
+          fmt::format("no hold of \"{}\" has the token {}: `monopod status {}` shows the present "
+                      "ones",
+                      request.lock, request.token, request.lock)};
+}
+
+Error NotTheHolder(const LostHandle& lost) {
+  const std::string now = lost.holder_now.empty() ? "nobody holds it now"
+                                                  : fmt::format("{} holds it now", lost.holder_now);
+  return {ErrorCode::kNotHolder,
+          fmt::format("the handle (token {}) does not hold \"{}\": {}", lost.handle.token,
+                      lost.handle.lock, lost.note.empty() ? now : lost.note + "; " + now)};
+}
+
+}  // namespace lock
+
+namespace {
+
 Result<void> CheckSlotCount(int slots) {
   if (slots >= 1 && slots <= kMaxSlots) return {};
   return Fail(ErrorCode::kInvalidArgument,
               fmt::format("{} slots are not allowed: 1 to {}", slots, kMaxSlots));
-}
-
-Record NewRecord() {
-  Record record;
-  record.origin = RandomNonce();
-  record.stamp = RandomNonce();
-  return record;
-}
-
-// When all work that this slot's record tells of is over; nothing if only its end can tell.
-std::optional<BootTime> WorkOverAt(const protocol::Observation& seen) {
-  const Record& record = seen.last().record;
-  const bool claimed = record.phase == Phase::kHeld || record.phase == Phase::kRecovering;
-  if (claimed && (record.kind == HoldKind::kSticky || record.foreign)) return std::nullopt;
-  BootTime over = BootTime::min();
-  if (claimed) over = seen.silent_since() + protocol::SilenceToTakeOver(record.ttl);
-  const milliseconds outstanding = OutstandingKill(record);
-  if (outstanding.count() == 0) return over;
-  return std::max(over, seen.silent_since() + protocol::RecoveryTime(outstanding));
-}
-
-Record Retired(const Snapshot& snapshot) {
-  Record record;
-  record.phase = Phase::kRetired;
-  record.origin = snapshot.exists() ? snapshot.record.origin : RandomNonce();
-  record.token = snapshot.record.token;
-  record.stamp = record.edit = RandomNonce();
-  return record;
-}
-
-struct Patience {
-  std::chrono::nanoseconds store_timeout;  // for each call
-  BootTime give_up_at;                     // for all of it
-};
-
-// Takes a surplus slot out of use once all work in it is over, judged like a takeover; false if it
-// is not by `give_up_at`. A record that is retired already is written again, so that a claimant
-// that read the old number of slots fails.
-Result<bool> RetireSlot(protocol::RecordStore& store, const std::string& name,
-                        const Patience& patience) {
-  const auto deadline = [&] { return BootClock::now() + patience.store_timeout; };
-  protocol::Observation seen;
-  while (true) {
-    const auto read = store.Read(name, deadline());
-    if (!read) return Fail(read.error());
-    const BootTime now = BootClock::now();
-    seen.Saw(*read, now);
-    const auto over = WorkOverAt(seen);
-    if (over && *over <= now) {
-      const auto retired = store.Write(name, read->version, Retired(*read), deadline());
-      if (retired) return true;
-      if (retired.error().code != ErrorCode::kConflict) return Fail(retired.error());
-    }
-    if (now >= patience.give_up_at) return false;
-    const protocol::Seen version{.name = name, .version = read->version};
-    store.AwaitChange({&version, 1},
-                      std::min(over.value_or(patience.give_up_at), patience.give_up_at), {});
-  }
-}
-
-// Writes the number of slots to come: at once if it is larger, else as `resize_to`.
-Result<Record> BeginResize(protocol::RecordStore& store, const std::string& lock, int slots,
-                           BootTime deadline) {
-  const std::string resize_id = RandomNonce();
-  return lock::UpdateRecord(
-      store, lock,
-      [&](const Snapshot& snapshot) -> Result<Record> {
-        if (!snapshot.exists()) return Fail(NoSuchLock(lock));
-        Record record = snapshot.record;
-        const bool smaller = slots < std::max(record.slots, 1);
-        if (!smaller) record.slots = slots;
-        record.resize_to = smaller ? slots : 0;
-        record.resize_id = smaller ? resize_id : std::string();
-        return record;
-      },
-      deadline);
 }
 
 }  // namespace
@@ -155,161 +55,63 @@ std::string_view SlotStateName(SlotState state) {
   return "unknown";
 }
 
+Result<void> LockClient::Renew(const Handle& handle) {
+  return impl_->backend().Renew(handle, impl_->Deadline());
+}
+
+Result<void> LockClient::Release(const Handle& handle) {
+  auto holder = impl_->backend().Release(handle, impl_->Deadline());
+  if (!holder) return Fail(std::move(holder.error()));
+  impl_->Tell({.kind = EventKind::kReleased,
+               .lock = handle.lock,
+               .asker = std::move(*holder),
+               .slot = handle.slot,
+               .token = handle.token});
+  return {};
+}
+
 Result<LockStatus> LockClient::Status(std::string_view lock) {
   if (auto checked = CheckLockName(lock); !checked) return Fail(checked.error());
-  const BootTime deadline = impl_->Deadline();
-  LockStatus status{.name = std::string(lock)};
-  for (int slot = 0; slot < status.slots; ++slot) {
-    const auto snapshot = impl_->store().Read(SlotRecordName(lock, slot), deadline);
-    if (!snapshot) return Fail(snapshot.error());
-    if (slot == 0) {
-      if (!snapshot->exists()) return Fail(NoSuchLock(lock));
-      status.slots = std::clamp(snapshot->record.slots, 1, kMaxSlots);
-      status.resize_to = snapshot->record.resize_to;
-    }
-    if (snapshot->exists())
-      status.slot.push_back(StatusOf(slot, *snapshot));
-    else
-      status.slot.push_back({.slot = slot});
-  }
-  return status;
+  return impl_->backend().Status(std::string(lock), impl_->Deadline());
 }
 
 Result<std::vector<LockStatus>> LockClient::List() {
-  const auto listed = impl_->store().List(impl_->Deadline());
-  if (!listed) return Fail(listed.error());
-  std::map<std::string, LockStatus> by_name;
-  for (const protocol::Listed& entry : *listed) {
-    const SlotName name = ParseSlotRecordName(entry.name);
-    LockStatus& status = by_name[name.lock];
-    status.name = name.lock;
-    if (name.slot == 0) {
-      status.slots = std::clamp(entry.snapshot.record.slots, 1, kMaxSlots);
-      status.resize_to = entry.snapshot.record.resize_to;
-    }
-    if (entry.snapshot.record.phase != Phase::kRetired) {
-      status.slot.push_back(StatusOf(name.slot, entry.snapshot));
-    }
-  }
-  std::vector<LockStatus> all;
-  for (auto& [name, status] : by_name) {
-    std::ranges::sort(status.slot, {}, &SlotStatus::slot);
-    all.push_back(std::move(status));
-  }
-  return all;
+  return impl_->backend().List(impl_->Deadline());
 }
 
 Result<void> LockClient::Break(const BreakRequest& request) {
-  if (auto checked = lock::CheckText("reason", request.reason); !checked) {
-    return Fail(checked.error());
-  }
-  const auto status = Status(request.lock);
-  if (!status) return Fail(status.error());
-  const auto is_meant = [&](const SlotStatus& candidate) {
-    return candidate.token == request.token && candidate.state != SlotState::kFree &&
-           candidate.state != SlotState::kRetired &&
-           request.slot.value_or(candidate.slot) == candidate.slot;
-  };
-  const auto slot = std::ranges::find_if(status->slot, is_meant);
-  const Error over{ErrorCode::kNotHolder,
-                   fmt::format("no hold of \"{}\" has the token {}: `monopod status {}` shows the "
-                               "present ones",
-                               request.lock, request.token, request.lock)};
-  if (slot == status->slot.end()) return Fail(over);
-  if (std::ranges::count_if(status->slot, is_meant) > 1) {
-    return Fail(ErrorCode::kInvalidArgument,
-                fmt::format("the token {} stands in more than one slot of \"{}\" (each slot counts "
-                            "for itself): name the slot, too",
-                            request.token, request.lock));
-  }
-
-  Record broken;
-  const auto updated = lock::UpdateRecord(
-      impl_->store(), SlotRecordName(request.lock, slot->slot),
-      [&](const Snapshot& snapshot) -> Result<Record> {
-        const bool held = snapshot.exists() && (snapshot.record.phase == Phase::kHeld ||
-                                                snapshot.record.phase == Phase::kRecovering);
-        if (!held || snapshot.record.token != request.token) return Fail(over);
-        broken = snapshot.record;
-        Record record = broken;
-        record.phase = Phase::kFree;
-        record.kind = HoldKind::kProcess;
-        record.foreign = false;
-        record.holder = {};
-        record.owed_kill = OutstandingKill(broken);
-        record.ttl = record.kill = record.credit = milliseconds(0);
-        record.stamp = RandomNonce();
-        record.renewed = WallNow();
-        record.note = fmt::format("broken by {} at {}: {}", impl_->holder.name,
-                                  FormatWallTime(WallNow()), request.reason);
-        return record;
-      },
-      impl_->Deadline());
-  if (!updated) return Fail(updated.error());
+  if (auto checked = CheckLockName(request.lock); !checked) return checked;
+  if (auto checked = lock::CheckText("reason", request.reason); !checked) return checked;
+  const std::string note = fmt::format("broken by {} at {}: {}", impl_->holder.name,
+                                       FormatWallTime(WallNow()), request.reason);
+  const auto broken = impl_->backend().Break(request, note, impl_->Deadline());
+  if (!broken) return Fail(broken.error());
   impl_->Tell({.kind = EventKind::kBroken,
                .lock = request.lock,
                .asker = impl_->holder,
-               .slot = slot->slot,
+               .slot = broken->slot,
                .token = request.token,
-               .owner = broken.holder,
-               .owner_since = broken.acquired,
-               .owner_renewed = broken.renewed,
+               .owner = broken->holder,
+               .owner_since = broken->acquired,
+               .owner_renewed = broken->renewed,
                .detail = request.reason});
   return {};
 }
 
 Result<void> LockClient::Create(std::string_view lock, int slots) {
-  if (auto checked = CheckLockName(lock); !checked) return Fail(checked.error());
-  if (auto checked = CheckSlotCount(slots); !checked) return Fail(checked.error());
-  const auto created = lock::UpdateRecord(
-      impl_->store(), std::string(lock),
-      [&](const Snapshot& snapshot) -> Result<Record> {
-        Record record = snapshot.exists() ? snapshot.record : NewRecord();
-        if (record.slots != 0 && record.slots != slots) {
-          return Fail(ErrorCode::kInvalidArgument,
-                      fmt::format("the lock \"{}\" exists with {} slots, not {}: change it with "
-                                  "`monopod resize {} --slots {}`",
-                                  lock, record.slots, slots, lock, slots));
-        }
-        record.slots = slots;
-        return record;
-      },
-      impl_->Deadline());
-  if (!created) return Fail(created.error());
-  return {};
+  if (auto checked = CheckLockName(lock); !checked) return checked;
+  if (auto checked = CheckSlotCount(slots); !checked) return checked;
+  return impl_->backend().Create(std::string(lock), slots, impl_->Deadline());
 }
 
 Result<bool> LockClient::Resize(std::string_view lock, int slots, std::chrono::nanoseconds wait) {
   if (auto checked = CheckLockName(lock); !checked) return Fail(checked.error());
   if (auto checked = CheckSlotCount(slots); !checked) return Fail(checked.error());
-  const std::string name(lock);
-  const Patience patience{.store_timeout = impl_->options.store_timeout,
-                          .give_up_at = BootClock::now() + std::min(wait, lock::kLongestDelay)};
-  auto begun = BeginResize(impl_->store(), name, slots, impl_->Deadline());
-  if (!begun) return Fail(begun.error());
-  if (begun->resize_to == 0) return true;
-  for (int slot = begun->slots - 1; slot >= slots; --slot) {
-    const auto retired = RetireSlot(impl_->store(), SlotRecordName(lock, slot), patience);
-    if (!retired || !*retired) return retired;
-  }
-  const auto finished = lock::UpdateRecord(
-      impl_->store(), name,
-      [&](const Snapshot& snapshot) -> Result<Record> {
-        if (!snapshot.exists()) return Fail(NoSuchLock(lock));
-        Record record = snapshot.record;
-        // The same number is not enough: slots may have come and gone in between.
-        if (record.resize_id != begun->resize_id) {
-          return Fail(ErrorCode::kConflict,
-                      fmt::format("somebody else resized \"{}\" meanwhile", lock));
-        }
-        record.slots = slots;
-        record.resize_to = 0;
-        record.resize_id.clear();
-        return record;
-      },
-      impl_->Deadline());
-  if (!finished) return Fail(finished.error());
-  return true;
+  return impl_->backend().Resize(
+      {.lock = std::string(lock),
+       .slots = slots,
+       .give_up_at = BootClock::now() + std::min(wait, lock::kLongestDelay),
+       .store_timeout = impl_->options.store_timeout});
 }
 
 }  // namespace monopod

@@ -152,8 +152,7 @@ Result<Acquisition> LockClient::Acquire(std::string_view lock, const AcquireOpti
   auto claim = MakeClaim(lock, options, impl_->holder);
   if (!claim) return Fail(std::move(claim.error()));
   claim->store_timeout = impl_->options.store_timeout;
-  auto attempt = Drive(std::make_unique<lock::Driver>(impl_->opened.store, std::move(*claim),
-                                                      impl_->options.on_event),
+  auto attempt = Drive(impl_->backend().NewDriver(std::move(*claim), impl_->options.on_event),
                        options, impl_->options.store_timeout);
   if (!attempt) return Fail(std::move(attempt.error()));
   if (!attempt->held) return Acquisition{.lock = {}, .owner = attempt->driver->last_event().owner};
@@ -168,8 +167,7 @@ Result<HandleAcquisition> LockClient::AcquireHandle(std::string_view lock,
   if (!claim) return Fail(std::move(claim.error()));
   claim->store_timeout = impl_->options.store_timeout;
   claim->kind = sticky ? HoldKind::kSticky : HoldKind::kDetached;
-  auto attempt = Drive(std::make_unique<lock::Driver>(impl_->opened.store, std::move(*claim),
-                                                      impl_->options.on_event),
+  auto attempt = Drive(impl_->backend().NewDriver(std::move(*claim), impl_->options.on_event),
                        options, impl_->options.store_timeout);
   if (!attempt) return Fail(std::move(attempt.error()));
   const lock::Driver& driver = *attempt->driver;

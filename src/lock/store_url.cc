@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "src/lock/record_backend.h"
 #include "src/store/memory_store.h"
 #include "src/store/sqlite_store.h"
 
@@ -85,17 +86,19 @@ Result<StoreUrl> ParseStoreUrl(std::string_view text) {
 Result<OpenedStore> OpenStore(const StoreUrl& url, std::chrono::nanoseconds timeout) {
   switch (url.kind) {
     case StoreUrl::Kind::kMemory:
-      return OpenedStore{.store = std::make_shared<store::MemoryStore>(),
-                         .url = url.ToString(),
-                         .scope = "this process only"};
+      return OpenedStore{
+          .backend = std::make_shared<RecordBackend>(std::make_shared<store::MemoryStore>()),
+          .url = url.ToString(),
+          .scope = "this process only"};
     case StoreUrl::Kind::kSqlite: {
       store::SqliteStoreOptions options{.path = url.path, .create_parents = url.is_default};
       options.open_timeout =
           std::min(options.open_timeout, std::chrono::ceil<std::chrono::milliseconds>(timeout));
       auto opened = store::SqliteStore::Open(options);
       if (!opened) return Fail(std::move(opened.error()));
-      return OpenedStore{
-          .store = std::move(*opened), .url = url.ToString(), .scope = "this machine only"};
+      return OpenedStore{.backend = std::make_shared<RecordBackend>(std::move(*opened)),
+                         .url = url.ToString(),
+                         .scope = "this machine only"};
     }
   }
   return Fail(ErrorCode::kInternal, "unknown kind of store");

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "monopod/result.h"
-#include "src/protocol/record_store.h"
+#include "src/lock/backend.h"
 
 namespace monopod::lock {
 
@@ -25,9 +25,10 @@ struct StoreUrl {
 Result<StoreUrl> ParseStoreUrl(std::string_view text);
 
 struct OpenedStore {
-  std::shared_ptr<protocol::RecordStore> store;
+  std::shared_ptr<Backend> backend;
   std::string url;
-  std::string scope;  // "this machine only"
+  std::string scope;    // "this machine only"
+  bool shared = false;  // other machines see it, too
 };
 
 // Opens, and for SQLite creates, the store. Blocks for at most `timeout`, or ten seconds.

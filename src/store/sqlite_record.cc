@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "src/base/clock.h"
+#include "src/base/hold_kind.h"
 #include "src/store/record_rules.h"
 
 namespace monopod::store {
@@ -26,40 +27,14 @@ constexpr std::array<std::pair<Phase, std::string_view>, 4> kPhases{{
     {Phase::kHeld, "held"},
     {Phase::kRetired, "retired"},
 }};
-constexpr std::array<std::pair<HoldKind, std::string_view>, 3> kKinds{{
-    {HoldKind::kProcess, "process"},
-    {HoldKind::kDetached, "detached"},
-    {HoldKind::kSticky, "sticky"},
-}};
-
-template <class Table, class Value>
-std::string_view WordOf(const Table& table, Value value) {
-  const auto at = std::ranges::find(table, value, [](const auto& entry) { return entry.first; });
-  return at == table.end() ? std::string_view() : at->second;
+std::string_view WordOf(Phase phase) {
+  const auto at = std::ranges::find(kPhases, phase, [](const auto& entry) { return entry.first; });
+  return at == kPhases.end() ? std::string_view() : at->second;
 }
 
-template <class Table>
-auto ValueOf(const Table& table, std::string_view word) {
-  using Value = typename Table::value_type::first_type;
-  const auto at = std::ranges::find(table, word, [](const auto& entry) { return entry.second; });
-  return at == table.end() ? std::optional<Value>() : at->first;
-}
-
-// The inverse of FormatWallTime. Times are for people, so one that was edited into something
-// else reads as "never".
-WallTime ParseWallTime(const std::string& text) {
-  std::tm parts{};
-  const char* rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
-  if (rest == nullptr) return {};
-  int micros = 0;
-  if (*rest == '.') {
-    ++rest;
-    for (int weight = 100'000; *rest >= '0' && *rest <= '9'; ++rest, weight /= 10) {
-      micros += (*rest - '0') * weight;
-    }
-  }
-  if (std::string_view(rest) != "Z") return {};
-  return WallTime(std::chrono::seconds(timegm(&parts)) + std::chrono::microseconds(micros));
+std::optional<Phase> ParsePhase(std::string_view word) {
+  const auto at = std::ranges::find(kPhases, word, [](const auto& entry) { return entry.second; });
+  return at == kPhases.end() ? std::optional<Phase>() : at->first;
 }
 
 // Reads the columns of a row one after the other.
@@ -145,9 +120,9 @@ Result<RowRead> ReadRow(const SqliteExecution& at) {
   }
   row.version = columns.Integer();
   const std::string phase_word = columns.Text();
-  const auto phase = ValueOf(kPhases, phase_word);
+  const auto phase = ParsePhase(phase_word);
   const std::string kind_word = columns.Text();
-  const auto kind = ValueOf(kKinds, kind_word);
+  const auto kind = ParseHoldKind(kind_word);
   if (!phase || !kind) {
     return Fail(ErrorCode::kUnsupported,
                 fmt::format("record \"{}\" has the phase \"{}\" and the kind \"{}\", which this "
@@ -189,8 +164,8 @@ Result<RowRead> ReadRow(const SqliteExecution& at) {
 Result<void> WriteRow(SqliteStatement& put, const Row& row) {
   const Record& record = row.record;
   return SqliteExecution(
-             put, row.name, Record::kFormat, row.version, WordOf(kPhases, record.phase),
-             WordOf(kKinds, record.kind), record.holder.name, record.holder.namespace_,
+             put, row.name, Record::kFormat, row.version, WordOf(record.phase),
+             HoldKindName(record.kind), record.holder.name, record.holder.namespace_,
              record.holder.node, record.holder.instance, record.holder.purpose,
              static_cast<std::int64_t>(record.token), record.stamp, record.edit, record.origin,
              record.ttl.count(), record.kill.count(), record.owed_kill.count(),

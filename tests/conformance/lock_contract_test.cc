@@ -19,6 +19,7 @@
 #include "monopod/lock_client.h"
 #include "src/base/wait.h"
 #include "src/lock/client_impl.h"
+#include "src/lock/record_backend.h"
 #include "src/protocol/times.h"
 #include "src/store/memory_store.h"
 #include "src/store/sqlite_store.h"
@@ -69,7 +70,9 @@ class LockContractTest : public ::testing::TestWithParam<BackendKind> {
                 .mutex = std::make_shared<std::mutex>(),
                 .client = nullptr};
     auto client = LockClientOverStore::Make(
-        {.store = party.store, .url = "test:", .scope = "this test"},
+        {.backend = std::make_shared<lock::RecordBackend>(party.store),
+         .url = "test:",
+         .scope = "this test"},
         {.holder = name, .on_event = [events = party.events, mutex = party.mutex](const Event& e) {
            const std::lock_guard guard(*mutex);
            events->push_back(e);
