@@ -31,7 +31,9 @@ std::string FormatWallTime(WallTime time) {
 WallTime ParseWallTime(const std::string& text) {
   std::tm parts{};
   const char* rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
-  if (rest == nullptr) return {};
+  // Differences of times far away would overflow.
+  const bool near = parts.tm_year >= 1970 - 1900 && parts.tm_year < 2200 - 1900;
+  if (rest == nullptr || !near) return {};
   int micros = 0;
   if (*rest == '.') {
     ++rest;

@@ -36,7 +36,7 @@ timespec ToTimespec(std::chrono::nanoseconds since_epoch);
 // which stands for "never".
 std::string FormatWallTime(WallTime time);
 // The inverse. Times are for people, so a text that is none, edited by hand perhaps, reads as
-// "never".
+// "never"; so does one before 1970 or after 2199.
 WallTime ParseWallTime(const std::string& text);
 
 }  // namespace monopod

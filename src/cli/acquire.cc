@@ -45,7 +45,7 @@ int Acquire(const AcquireFlags& flags, const Context& context) {
   if (!client) return context.Fail(client.error());
   // A reader that went away must show as a failed write, after which the hold is given back.
   std::signal(SIGPIPE, SIG_IGN);
-  const auto interrupt = Interrupt::Start(context.log);
+  const auto interrupt = Interrupt::Start({.log = context.log, .reap = {}});
   if (!interrupt) return context.Fail(interrupt.error());
   options->cancel = (*interrupt)->stop();
   const auto acquired = client->AcquireHandle(flags.lock, *options, flags.sticky);

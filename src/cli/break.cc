@@ -1,6 +1,10 @@
 // monopod break: end somebody else's hold.
+#include <fmt/format.h>
+
+#include <charconv>
 #include <memory>
-#include <optional>
+#include <string>
+#include <system_error>
 
 #include "src/cli/commands.h"
 
@@ -14,6 +18,17 @@ constexpr const char* kFooter = R"(Example:
 Ends that hold only, never a later one. Its holder stops its work as soon as it notices; the next
 holder waits until that work is over in any case (`monopod explain` prints how long).)";
 
+// Strictly: CLI11 would clamp a number that is too large, and read 010 as eight.
+Token ParseToken(const std::string& text) {
+  Token token = 0;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, token);
+  if (parsed.ec != std::errc() || parsed.ptr != end) {
+    throw CLI::ValidationError("--token", fmt::format("\"{}\" is not a token", text));
+  }
+  return token;
+}
+
 }  // namespace
 
 void AddBreak(CLI::App& app, Context& context) {
@@ -21,9 +36,11 @@ void AddBreak(CLI::App& app, Context& context) {
   command->footer(kFooter);
   const auto request = std::make_shared<LockClient::BreakRequest>();
   AddLockArgument(*command, request->lock)->required();
-  command->add_option("--token", request->token, "Token of the hold, as `status` shows it")
+  command
+      ->add_option_function<std::string>(
+          "--token", [request](const std::string& text) { request->token = ParseToken(text); },
+          "Token of the hold, as `status` shows it")
       ->required()
-      ->check(CLI::NonNegativeNumber)
       ->type_name("TOKEN");
   command->add_option("--reason", request->reason, "Why: recorded, shown and logged")
       ->required()

@@ -12,8 +12,8 @@
 
 namespace monopod::cli {
 
-Result<std::unique_ptr<Interrupt>> Interrupt::Start(std::shared_ptr<observe::AttemptLog> log) {
-  std::unique_ptr<Interrupt> interrupt(new Interrupt(std::move(log)));
+Result<std::unique_ptr<Interrupt>> Interrupt::Start(Options options) {
+  std::unique_ptr<Interrupt> interrupt(new Interrupt(std::move(options)));
   sigset_t set;
   sigemptyset(&set);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) {
@@ -21,6 +21,7 @@ Result<std::unique_ptr<Interrupt>> Interrupt::Start(std::shared_ptr<observe::Att
     sigaction(signal, nullptr, &action);
     if (action.sa_handler != SIG_IGN) sigaddset(&set, signal);
   }
+  if (interrupt->options_.reap) sigaddset(&set, SIGCHLD);
   interrupt->signals_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   interrupt->end_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (interrupt->signals_ < 0 || interrupt->end_ < 0) {
@@ -49,16 +50,22 @@ Interrupt::~Interrupt() {
 }
 
 void Interrupt::Watch() {
+  // Those that ended before this are not announced any more.
+  if (options_.reap) options_.reap();
   std::array<pollfd, 2> fds = {{{.fd = signals_, .events = POLLIN, .revents = 0},
                                 {.fd = end_, .events = POLLIN, .revents = 0}}};
   // Only a live line needs to be woken while nothing changes.
-  const int tick_ms = log_->is_live() ? 1000 : -1;
+  const int tick_ms = options_.log->is_live() ? 1000 : -1;
   while ((fds[1].revents & POLLIN) == 0) {
     const int ready = poll(fds.data(), fds.size(), tick_ms);
-    if (ready == 0) log_->Tick();
+    if (ready == 0) options_.log->Tick();
     if (ready <= 0 || (fds[0].revents & POLLIN) == 0) continue;
     signalfd_siginfo info{};
     if (read(signals_, &info, sizeof info) != static_cast<ssize_t>(sizeof info)) continue;
+    if (info.ssi_signo == SIGCHLD) {
+      options_.reap();
+      continue;
+    }
     signal_ = static_cast<int>(info.ssi_signo);
     stop_.request_stop();
   }

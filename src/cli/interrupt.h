@@ -1,7 +1,9 @@
-// Signals that end a wait for a lock, and the tick of the live waiting line.
+// What this process must attend to while it waits for a lock: signals that end the wait, children
+// that end, the tick of the live waiting line.
 #pragma once
 
 #include <csignal>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <thread>
@@ -17,8 +19,13 @@ namespace monopod::cli {
 // were ignored at the start (nohup).
 class Interrupt {
  public:
-  // kUnavailable: no descriptors are left.
-  static Result<std::unique_ptr<Interrupt>> Start(std::shared_ptr<observe::AttemptLog> log);
+  struct Options {
+    std::shared_ptr<observe::AttemptLog> log;
+    // Called by a thread of its own at the start and whenever children have ended. May be empty.
+    std::function<void()> reap;
+  };
+  // kUnavailable: no descriptors or threads are left.
+  static Result<std::unique_ptr<Interrupt>> Start(Options options);
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;
   ~Interrupt();
@@ -28,10 +35,10 @@ class Interrupt {
   int Stop();
 
  private:
-  explicit Interrupt(std::shared_ptr<observe::AttemptLog> log) : log_(std::move(log)) {}
+  explicit Interrupt(Options options) : options_(std::move(options)) {}
   void Watch();
 
-  const std::shared_ptr<observe::AttemptLog> log_;
+  const Options options_;
   std::stop_source stop_;
   int signal_ = 0;    // the watcher's, until it is joined
   int signals_ = -1;  // signalfd

@@ -128,7 +128,8 @@ int Run(const RunFlags& flags, const Context& context) {
   };
   // From here on a reader that went away must not end this process, which keeps the lock.
   std::signal(SIGPIPE, SIG_IGN);
-  const auto interrupt = Interrupt::Start(context.log);
+  const auto interrupt =
+      Interrupt::Start({.log = context.log, .reap = [&guardian] { guardian->ReapOrphans(); }});
   if (!interrupt) return context.Fail(interrupt.error());
   options->cancel = (*interrupt)->stop();
   auto acquired = client->Acquire(flags.lock, *options);

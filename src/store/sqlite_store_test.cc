@@ -1,5 +1,6 @@
 #include "src/store/sqlite_store.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -99,9 +100,26 @@ TEST_F(SqliteStoreTest, AHandMadeRowCanBeRemovedAndMadeAgain) {
 
 TEST_F(SqliteStoreTest, TimesThatPeopleBrokeReadAsNever) {
   Put("deploy", FullRecord());
-  SqlShell(path_).Run("UPDATE locks SET acquired = 'yesterday', renewed = '2026-11-21T08:00:00'");
-  EXPECT_EQ(Get("deploy").record.acquired, WallTime{});
-  EXPECT_EQ(Get("deploy").record.renewed, WallTime{});
+  SqlShell shell(path_);
+  for (const std::string time : {"yesterday", "2026-11-21T08:00:00", "2026-13-45T99:99:99Z",
+                                 "9999-12-31T23:59:59Z", "0000-01-01T00:00:00Z"}) {
+    shell.Run(fmt::format("UPDATE locks SET acquired = '{0}', renewed = '{0}'", time));
+    EXPECT_EQ(Get("deploy").record.acquired, WallTime{}) << time;
+    EXPECT_EQ(Get("deploy").record.renewed, WallTime{}) << time;
+  }
+}
+
+// As docs/OPERATIONS.md tells those who must change a row by hand.
+TEST_F(SqliteStoreTest, AHandMadeChangeWithItsOwnVersionIsSeen) {
+  const Version first = Put("deploy", HeldBy("a", 1));
+  const Version second = Put("other", HeldBy("a", 1));
+  SqlShell(path_).Run(
+      "UPDATE locks SET note = 'moved', version = (1 << 62) + abs(random() % (1 << 62))");
+  EXPECT_EQ(store_->Write("deploy", first, HeldBy("a", 1), Soon()).error().code,
+            ErrorCode::kConflict);
+  EXPECT_EQ(Get("deploy").record.note, "moved");
+  EXPECT_NE(Get("other").version, second);
+  EXPECT_NE(Get("other").version, Get("deploy").version);
 }
 
 TEST_F(SqliteStoreTest, TheTableRefusesWhatNoMonopodCanRead) {

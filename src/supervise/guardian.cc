@@ -132,6 +132,7 @@ class Guardian::Impl {
 
   Result<void> Fork(std::vector<std::string> argv);
   Result<CommandEnd> Run(const RunOptions& options, const std::stop_token& lost);
+  void ReapOrphans() const;
 
   SharedDeadlines& deadlines() { return shared_->deadlines; }
 
@@ -145,7 +146,6 @@ class Guardian::Impl {
   std::optional<CommandEnd> ReadReports(const RunOptions& options);
   void Notify(const RunOptions& options, Report::Kind kind) const;
   void ReadSignals();
-  void ReapAdopted() const;
   bool GuardianIsDead() const;
   void EndGuardian();
   Result<CommandEnd> StandIn(const RunOptions& options, const std::stop_token& lost);
@@ -249,7 +249,7 @@ void Guardian::Impl::Send(const Request& request) const {
 Result<CommandEnd> Guardian::Impl::Supervise(const RunOptions& options,
                                              const std::stop_token& lost) {
   // What ended before this may never have been announced: Fork discards a pending SIGCHLD.
-  ReapAdopted();
+  ReapOrphans();
   // Counted from here if the deadlines are over already: the guardian is to say so itself.
   const BootTime begin = BootClock::now();
   const auto patience = [&] {
@@ -330,7 +330,7 @@ void Guardian::Impl::ReadSignals() {
   while (read(signals_.get(), &info, sizeof info) == sizeof info) {
     const auto signal = static_cast<int>(info.ssi_signo);
     if (signal == SIGCHLD) {
-      ReapAdopted();
+      ReapOrphans();
     } else {
       Send({.kind = Request::Kind::kForward, .signal = signal});
     }
@@ -338,7 +338,7 @@ void Guardian::Impl::ReadSignals() {
 }
 
 // Process 1 gets every orphan of the namespace, not only the tree's.
-void Guardian::Impl::ReapAdopted() const {
+void Guardian::Impl::ReapOrphans() const {
   for (;;) {
     siginfo_t info{};
     const int looked = waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL);
@@ -413,6 +413,8 @@ Result<Guardian> Guardian::Fork(std::vector<std::string> argv, GuardianOptions o
 }
 
 void Guardian::SetDeadlines(Deadlines deadlines) { impl_->deadlines().Set(deadlines); }
+
+void Guardian::ReapOrphans() const { impl_->ReapOrphans(); }
 
 Result<CommandEnd> Guardian::Run(const RunOptions& options, const std::stop_token& lost) {
   return impl_->Run(options, lost);

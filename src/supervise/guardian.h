@@ -134,6 +134,11 @@ class Guardian {
   // meant to be moved on: earlier ones may be noticed only when the present `term` has come.
   void SetDeadlines(Deadlines deadlines);
 
+  // Reaps the orphans that have fallen to this process and ended, as Run does while it lasts: for
+  // process 1, which gets every orphan of its namespace, to call on SIGCHLD until then. Never
+  // blocks. Any thread, but not during Run.
+  void ReapOrphans() const;
+
   // Starts the command, forwards signals to its process group, hands it the terminal if this
   // process's group is in the foreground, and returns when its whole tree is dead. When
   // `lost` is requested the tree gets SIGTERM at once and SIGKILL at the `kill` that stands

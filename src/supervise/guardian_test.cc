@@ -134,10 +134,29 @@ TEST(GuardianTest, FarDeadlinesSetInTimeKeepTheCommandRunning) {
   EXPECT_EQ(harness.AwaitReport("end"), "exited 4");
 }
 
+// A command that was started would not be stopped before it can show it.
+const std::vector<std::string> kDeafToTerm = {"--ignore", std::to_string(SIGTERM)};
+
+std::vector<std::string> Words(std::vector<std::string> first,
+                               const std::vector<std::string>& rest) {
+  first.insert(first.end(), rest.begin(), rest.end());
+  return first;
+}
+
 TEST(GuardianTest, NothingIsStartedInAnExpiredTenure) {
   const BootTime past = BootClock::now() - milliseconds(1);
-  Harness harness({.options = DeadlineOptions({.term = past, .kill = past + hours(1)}),
-                   .command = {"echo", "started"}});
+  Harness harness(
+      {.options = Words(DeadlineOptions({.term = past, .kill = past + hours(1)}), kDeafToTerm),
+       .command = {"echo", "started"}});
+  EXPECT_EQ(harness.AwaitReport("end"), "stopped 0");
+  EXPECT_TRUE(harness.TreeIsGone(Patience()));
+  EXPECT_EQ(harness.output(), "");
+}
+
+TEST(GuardianTest, NothingIsStartedUnderALockThatIsLostAlready) {
+  Harness harness({.options = Words({"--await-run"}, kDeafToTerm), .command = {"echo", "started"}});
+  harness.Tell("lost");
+  harness.Tell("run");
   EXPECT_EQ(harness.AwaitReport("end"), "stopped 0");
   EXPECT_TRUE(harness.TreeIsGone(Patience()));
   EXPECT_EQ(harness.output(), "");

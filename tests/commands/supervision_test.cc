@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <iterator>
+
 #include "tests/commands/fixture.h"
 
 namespace monopod::testing {
@@ -13,7 +15,15 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 
-class SupervisionTest : public CommandTest {};
+class SupervisionTest : public CommandTest {
+ protected:
+  // Those that were not reaped, too.
+  static std::vector<pid_t> ChildrenOf(pid_t process) {
+    const std::string id = std::to_string(process);
+    std::istringstream list(ReadFile("/proc/" + id + "/task/" + id + "/children"));
+    return {std::istream_iterator<pid_t>(list), {}};
+  }
+};
 
 TEST_F(SupervisionTest, TheExitCodeIsTheCommandsOwn) {
   EXPECT_EQ(Finish({"run", "x", "--", "true"}).code, 0);
@@ -75,12 +85,31 @@ ps -o args= -p 1 | grep -q 'run x' && exit 3)sh");
   Process termed = in_namespace(R"(trap 'exit 9' TERM; echo ready >>"$DIR/log"
 while :; do sleep 1000 & wait; done)");
   ASSERT_TRUE(AwaitLog("ready"));
-  const std::string children = ReadFile("/proc/" + std::to_string(termed.pid()) + "/task/" +
-                                        std::to_string(termed.pid()) + "/children");
-  ASSERT_FALSE(children.empty());
-  kill(std::stoi(children), SIGTERM);
+  const std::vector<pid_t> children = ChildrenOf(termed.pid());
+  ASSERT_EQ(children.size(), 1U);
+  kill(children.front(), SIGTERM);
   EXPECT_EQ(termed.Wait(), 9) << termed.err();
   ExpectNoOverlap();
+}
+
+TEST_F(SupervisionTest, AsProcessOneItReapsWhileItWaits) {
+  Process holder = Run({}, "exec sleep 1000");
+  ASSERT_TRUE(AwaitLog("begin"));
+  // Children of process 1 that ended before monopod took its place, and one that ends under it.
+  Process waiter({"unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c",
+                  "true & true & sleep 1000 & exec \"$0\" run x -- true", MONOPOD_BINARY},
+                 {.environment = {{"MONOPOD_STORE", store()}}});
+  ASSERT_TRUE(waiter.AwaitErr("\"event\":\"waiting\""));
+  const std::vector<pid_t> process_one = ChildrenOf(waiter.pid());
+  ASSERT_EQ(process_one.size(), 1U);
+  const auto children = [&] { return ChildrenOf(process_one.front()); };
+  EXPECT_TRUE(Eventually([&] { return children().size() == 2; })) << "the guardian and sleep";
+  for (const pid_t child : children()) {
+    if (ReadFile("/proc/" + std::to_string(child) + "/comm") == "sleep\n") kill(child, SIGKILL);
+  }
+  EXPECT_TRUE(Eventually([&] { return children().size() == 1; }));
+  holder.Signal(SIGTERM);
+  EXPECT_EQ(waiter.Wait(), 0) << waiter.err();
 }
 
 TEST_F(SupervisionTest, WithoutAWritableCgroupTheTreeIsEndedAllTheSame) {
@@ -149,6 +178,32 @@ TEST_F(TerminalTest, TheCommandHasTheTerminalAndGetsControlC) {
   Tmux({"send-keys", "C-c"});
   EXPECT_TRUE(AwaitScreen("int-seen"));
   EXPECT_TRUE(AwaitScreen("code-4"));
+}
+
+TEST_F(TerminalTest, ControlCEndsTheScriptThatCalled) {
+  WriteFile(directory_.File("script"),
+            R"($MONOPOD run x -- sh -c 'echo ready-$((40 + 2)); exec sleep 1000'
+echo went-on-$((40 + 2))
+)");
+  Start("sh " + directory_.File("script"));
+  ASSERT_TRUE(AwaitScreen("ready-42"));
+  Tmux({"send-keys", "C-c"});
+  Tmux({"send-keys", "echo code-$?", "Enter"});
+  EXPECT_TRUE(AwaitScreen("code-130"));
+  EXPECT_THAT(Tmux({"capture-pane", "-p", "-J"}), ::testing::Not(HasSubstr("went-on-42")));
+}
+
+TEST_F(TerminalTest, APipelineKeepsTheTerminal) {
+  Start(
+      "echo piped | $MONOPOD run x -- sh -c 'cat; exec sleep 1000' | "
+      "sh -c 'read first; echo $first-$((40 + 2)); read line </dev/tty; echo got-$line'");
+  ASSERT_TRUE(AwaitScreen("piped-42"));
+  Tmux({"send-keys", "hello", "Enter"});
+  EXPECT_TRUE(AwaitScreen("got-hello"));
+  EXPECT_THAT(Finish({"status", "x"}).out, HasSubstr("held"));
+  Tmux({"send-keys", "C-c"});
+  EXPECT_TRUE(
+      Eventually([&] { return Finish({"status", "x"}).out.find("free") != std::string::npos; }));
 }
 
 TEST_F(TerminalTest, ControlZDoesNotSuspendAndSaysWhy) {
