@@ -6,12 +6,15 @@ include(CMakePackageConfigHelpers)
 # The folders that the public headers stand for, in one archive.
 add_library(monopod_archive STATIC
   $<TARGET_OBJECTS:monopod_fmt> $<TARGET_OBJECTS:monopod_base>
-  $<TARGET_OBJECTS:monopod_protocol> $<TARGET_OBJECTS:monopod_store> $<TARGET_OBJECTS:monopod_lock>)
+  $<TARGET_OBJECTS:monopod_protocol> $<TARGET_OBJECTS:monopod_store>
+  $<TARGET_OBJECTS:monopod_etcd> $<TARGET_OBJECTS:monopod_etcd_proto>
+  $<TARGET_OBJECTS:monopod_etcd_client> $<TARGET_OBJECTS:monopod_lock>)
 set_target_properties(monopod_archive PROPERTIES
   LINKER_LANGUAGE CXX OUTPUT_NAME monopod EXPORT_NAME monopod)
 target_compile_features(monopod_archive INTERFACE cxx_std_20)
 target_include_directories(monopod_archive INTERFACE $<INSTALL_INTERFACE:include>)
-target_link_libraries(monopod_archive INTERFACE SQLite::SQLite3 Threads::Threads tl::expected)
+target_link_libraries(monopod_archive INTERFACE
+  SQLite::SQLite3 PkgConfig::MONOPOD_GRPC Threads::Threads tl::expected)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/monopod)
 install(TARGETS monopod_archive EXPORT monopod)
@@ -22,7 +25,9 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/monopodConfigVersion.cmak
 # So that the copy can be moved.
 file(RELATIVE_PATH prefix_from_pkgconfig /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/monopod.pc.in ${PROJECT_BINARY_DIR}/monopod.pc @ONLY)
-install(FILES ${PROJECT_SOURCE_DIR}/cmake/monopodConfig.cmake
+configure_file(${PROJECT_SOURCE_DIR}/cmake/monopodConfig.cmake.in
+  ${PROJECT_BINARY_DIR}/monopodConfig.cmake @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/monopodConfig.cmake
   ${PROJECT_BINARY_DIR}/monopodConfigVersion.cmake DESTINATION ${package_dir})
 install(FILES ${PROJECT_BINARY_DIR}/monopod.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 

@@ -42,12 +42,13 @@ function(monopod_executable name)
   if(MONOPOD_STATIC)
     target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/static_dlopen.cc)
     target_link_options(${name} PRIVATE -static -Wl,--wrap=dlopen)
+    set_target_properties(${name} PROPERTIES MONOPOD_STATIC_EXECUTABLE ON)
   endif()
 endfunction()
 
 # Tests have labels, by which a developer picks or leaves out some (`ctest -L`), and which name
 # the target that builds just those.
-foreach(label pure store process)
+foreach(label pure store process etcd)
   add_custom_target(${label}_tests)
 endforeach()
 
@@ -56,6 +57,7 @@ endforeach()
 #   pure     no file, process, thread or clock
 #   store    files and threads
 #   process  starts processes
+#   etcd     starts etcd servers
 function(monopod_test name)
   if(NOT MONOPOD_TESTS)
     return()

@@ -1,8 +1,8 @@
 // Locks on one store: the door to the library.
 //
-// A store keeps the locks: a local SQLite file for one machine ("sqlite:PATH"), or the process
-// itself for tests ("memory:"). All stores give the same locks with the same guarantees;
-// monopod/lock.h says what they are.
+// A store keeps the locks: a local SQLite file for one machine ("sqlite:PATH"), an etcd cluster
+// ("etcd://HOST:PORT"), or the process itself for tests ("memory:"). All stores give the same locks
+// with the same guarantees; monopod/lock.h says what they are.
 //
 //   auto client = LockClient::Open({.store = "sqlite:/var/lib/app/locks.db"});
 //   if (!client) Die(client.error().message);
@@ -36,11 +36,23 @@
 
 namespace monopod {
 
+// How to log in to etcd. What is empty comes from etcdctl's variables (ETCDCTL_CACERT,
+// ETCDCTL_CERT, ETCDCTL_KEY, ETCDCTL_USER, ETCDCTL_PASSWORD) or is not used.
+struct EtcdLogin {
+  std::string cacert;         // file of the certificate authorities to trust; switches TLS on
+  std::string cert;           // file of the client certificate, with `key`
+  std::string key;            // file of its key
+  std::string user;           // "NAME" or "NAME:PASSWORD"
+  std::string password;       // of the user
+  std::string password_file;  // instead of `password`: the first line of this file
+};
+
 struct ClientOptions {
-  // "sqlite:PATH", "memory:", or empty for this machine's default: /var/lib/monopod/monopod.db for
-  // root, else monopod/monopod.db under $XDG_STATE_HOME. In a pod the default is the cluster's
-  // Lease store and never a local file.
+  // "sqlite:PATH", "etcd://HOST:PORT,.../PREFIX" ("etcds://" for TLS), "memory:", or empty for this
+  // machine's default: /var/lib/monopod/monopod.db for root, else monopod/monopod.db under
+  // $XDG_STATE_HOME. In a pod the default is the cluster's Lease store and never a local file.
   std::string store;
+  EtcdLogin etcd;
   // Refuse a store that only this machine can see.
   bool require_shared = false;
   // For people; empty: POD_NAME (with POD_NAMESPACE and NODE_NAME) or the host name.

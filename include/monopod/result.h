@@ -22,6 +22,7 @@ enum class ErrorCode : std::uint8_t {
   kConflict,          // The state changed since it was read. Read again, decide again.
   kUnavailable,       // The store did not do it, now. Retry within your own deadline.
   kIndeterminate,     // It may have happened, or may still happen. Read back before anything else.
+  kOutOfSpace,        // The store's space is used up. Free some; what was sent may have landed.
   kDenied,            // The store or the file system refuses. Fix the rights.
   kDeadlineExceeded,  // Time ran out before the store was asked; nothing happened.
   kNotHolder,         // The hold is over or was never yours. Stop the work it covered.

@@ -8,6 +8,7 @@ std::string_view ErrorCodeName(ErrorCode code) {
     case ErrorCode::kConflict: return "conflict";
     case ErrorCode::kUnavailable: return "unavailable";
     case ErrorCode::kIndeterminate: return "indeterminate";
+    case ErrorCode::kOutOfSpace: return "out-of-space";
     case ErrorCode::kDenied: return "denied";
     case ErrorCode::kDeadlineExceeded: return "deadline-exceeded";
     case ErrorCode::kNotHolder: return "not-holder";

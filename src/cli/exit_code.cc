@@ -8,6 +8,7 @@ ExitCode ExitCodeOf(ErrorCode code) {
     case ErrorCode::kConflict: return kNotAcquired;
     case ErrorCode::kUnavailable: return kUnreachable;
     case ErrorCode::kIndeterminate: return kOutcomeUnknown;
+    case ErrorCode::kOutOfSpace: return kUnreachable;
     case ErrorCode::kDenied: return kDeniedAccess;
     case ErrorCode::kDeadlineExceeded: return kUnreachable;
     case ErrorCode::kNotHolder: return kFencedOff;

@@ -59,17 +59,16 @@ Result<protocol::Claim> MakeClaim(std::string_view name, const AcquireOptions& o
   return claim;
 }
 
-Result<void> CheckOptions(const ClientOptions& options, const std::string& url) {
+Result<void> CheckOptions(const ClientOptions& options, const lock::StoreUrl& url) {
   if (auto checked = lock::CheckText("holder", options.holder); !checked) return checked;
   if (options.store_timeout <= nanoseconds(0) || options.store_timeout > lock::kLongestDelay) {
     return Fail(ErrorCode::kInvalidArgument,
                 "the store time-out must be more than 0 and at most 8760h");
   }
-  // None of the stores of this build is seen by other machines.
-  if (options.require_shared) {
-    return Fail(
-        ErrorCode::kInvalidArgument,
-        fmt::format("a shared store is required, but {} is seen by this machine only", url));
+  if (options.require_shared && !url.shared()) {
+    return Fail(ErrorCode::kInvalidArgument,
+                fmt::format("a shared store is required, but {} is seen by this machine only",
+                            url.ToString()));
   }
   return {};
 }
@@ -114,8 +113,8 @@ LockClient::~LockClient() = default;
 Result<LockClient> LockClient::Open(ClientOptions options) {
   const auto url = lock::ParseStoreUrl(options.store);
   if (!url) return Fail(url.error());
-  if (auto checked = CheckOptions(options, url->ToString()); !checked) return Fail(checked.error());
-  auto opened = lock::OpenStore(*url, options.store_timeout);
+  if (auto checked = CheckOptions(options, *url); !checked) return Fail(checked.error());
+  auto opened = lock::OpenStore(*url, options.etcd, options.store_timeout);
   if (!opened) return Fail(std::move(opened.error()));
   return LockClientOverStore::Make(std::move(*opened), std::move(options));
 }

@@ -9,6 +9,9 @@
 #include <system_error>
 #include <utility>
 
+#include "src/etcd/client/client.h"
+#include "src/etcd/client/client_options.h"
+#include "src/lock/etcd_backend.h"
 #include "src/lock/record_backend.h"
 #include "src/store/memory_store.h"
 #include "src/store/sqlite_store.h"
@@ -18,7 +21,8 @@ namespace {
 
 constexpr std::string_view kMemory = "memory:";
 constexpr std::string_view kSqlite = "sqlite:";
-constexpr std::string_view kAvailable = "this build has memory: and sqlite:PATH";
+constexpr std::string_view kAvailable =
+    "this build has sqlite:PATH, etcd://HOST:PORT[,...][/PREFIX] (etcds:// for TLS) and memory:";
 
 std::string Variable(const char* name) {
   const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): documented
@@ -56,11 +60,19 @@ Result<StoreUrl> DefaultStoreUrl() {
 }  // namespace
 
 std::string StoreUrl::ToString() const {
-  return kind == Kind::kMemory ? std::string(kMemory) : fmt::format("{}{}", kSqlite, path);
+  switch (kind) {
+    case Kind::kMemory: return std::string(kMemory);
+    case Kind::kSqlite: return fmt::format("{}{}", kSqlite, path);
+    case Kind::kEtcd: return path;
+  }
+  return {};
 }
 
 Result<StoreUrl> ParseStoreUrl(std::string_view text) {
   if (text.empty()) return DefaultStoreUrl();
+  if (etcd::IsEtcdUrl(text)) {
+    return StoreUrl{.kind = StoreUrl::Kind::kEtcd, .path = std::string(text)};
+  }
   if (text == kMemory) return StoreUrl{.kind = StoreUrl::Kind::kMemory};
   if (text.starts_with(kMemory)) {
     return Fail(ErrorCode::kInvalidArgument,
@@ -83,7 +95,8 @@ Result<StoreUrl> ParseStoreUrl(std::string_view text) {
               fmt::format("the store \"{}\" is not understood: {}", text, kAvailable));
 }
 
-Result<OpenedStore> OpenStore(const StoreUrl& url, std::chrono::nanoseconds timeout) {
+Result<OpenedStore> OpenStore(const StoreUrl& url, const EtcdLogin& login,
+                              std::chrono::nanoseconds timeout) {
   switch (url.kind) {
     case StoreUrl::Kind::kMemory:
       return OpenedStore{
@@ -99,6 +112,20 @@ Result<OpenedStore> OpenStore(const StoreUrl& url, std::chrono::nanoseconds time
       return OpenedStore{.backend = std::make_shared<RecordBackend>(std::move(*opened)),
                          .url = url.ToString(),
                          .scope = "this machine only"};
+    }
+    case StoreUrl::Kind::kEtcd: {
+      const etcd::ClientFlags flags{.cacert = login.cacert,
+                                    .cert = login.cert,
+                                    .key = login.key,
+                                    .user = login.user,
+                                    .password = login.password,
+                                    .password_file = login.password_file};
+      auto options = etcd::Resolve(url.path, flags, etcd::ProcessEnvironment());
+      if (!options) return Fail(std::move(options.error()));
+      auto store = std::make_shared<EtcdStore>(etcd::MakeClient(*options), options->prefix);
+      return OpenedStore{.backend = std::make_shared<EtcdBackend>(std::move(store)),
+                         .url = options->Url(),
+                         .scope = "whoever uses this etcd cluster"};
     }
   }
   return Fail(ErrorCode::kInternal, "unknown kind of store");

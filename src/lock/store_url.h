@@ -11,11 +11,13 @@
 namespace monopod::lock {
 
 struct StoreUrl {
-  enum class Kind : std::uint8_t { kMemory, kSqlite };
+  enum class Kind : std::uint8_t { kMemory, kSqlite, kEtcd };
   Kind kind = Kind::kMemory;
-  std::string path;         // SQLite
+  std::string path;         // of SQLite; the whole URL of etcd
   bool is_default = false;  // not asked for by the user: its folders may be made
   std::string ToString() const;
+  // Other machines see it, too.
+  bool shared() const { return kind == Kind::kEtcd; }
 };
 
 // Fails with kInvalidArgument for what this build does not have, and lists what it has. An empty
@@ -27,11 +29,12 @@ Result<StoreUrl> ParseStoreUrl(std::string_view text);
 struct OpenedStore {
   std::shared_ptr<Backend> backend;
   std::string url;
-  std::string scope;    // "this machine only"
-  bool shared = false;  // other machines see it, too
+  std::string scope;  // "this machine only"
 };
 
-// Opens, and for SQLite creates, the store. Blocks for at most `timeout`, or ten seconds.
-Result<OpenedStore> OpenStore(const StoreUrl& url, std::chrono::nanoseconds timeout);
+// Opens, and for SQLite creates, the store; of etcd only the files of `login` are read, and nobody
+// is contacted. Blocks for at most `timeout`, or ten seconds.
+Result<OpenedStore> OpenStore(const StoreUrl& url, const EtcdLogin& login,
+                              std::chrono::nanoseconds timeout);
 
 }  // namespace monopod::lock

@@ -85,7 +85,7 @@ TEST(StoreUrlTest, TheDefaultIsAFileOfThisMachine) {
 }
 
 TEST(StoreUrlTest, AMemoryStoreIsOpenedEmpty) {
-  const auto opened = OpenStore(*ParseStoreUrl("memory:"), std::chrono::seconds(1));
+  const auto opened = OpenStore(*ParseStoreUrl("memory:"), {}, std::chrono::seconds(1));
   ASSERT_TRUE(opened.has_value());
   EXPECT_TRUE(opened->backend->List(BootClock::now() + std::chrono::seconds(1))->empty());
 }

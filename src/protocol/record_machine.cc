@@ -20,6 +20,7 @@ bool IsPermanent(ErrorCode code) {
     case ErrorCode::kUnavailable:
     case ErrorCode::kIndeterminate:
     case ErrorCode::kDeadlineExceeded:
+    case ErrorCode::kOutOfSpace:
     case ErrorCode::kConflict: return false;
     case ErrorCode::kInvalidArgument:
     case ErrorCode::kDenied:

@@ -131,7 +131,7 @@ TEST_F(CommandTest, InAPodNothingFallsBackToALocalFile) {
 TEST_F(CommandTest, AnUnprivilegedUserIsToldWhatIsMissing) {
   ASSERT_EQ(Finish({"run", "x", "--", "true"}).code, 0);
   ASSERT_EQ(chmod(directory_.path().c_str(), 0755), 0);
-  Process process({MONOPOD_BINARY, "run", "x", "--store", store(), "--", "true"},
+  Process process({BinaryForEveryone(), "run", "x", "--store", store(), "--", "true"},
                   {.before_exec = [] {
                     if (setuid(65534) != 0) _exit(99);
                   }});

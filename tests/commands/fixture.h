@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -48,6 +49,13 @@ echo "begin $MONOPOD_TOKEN" >>"$DIR/log"
     return Monopod(
         Words(Words({"run", "x"}, flags), {"--", "sh", "-c", ". \"$DIR/work.sh\"\n" + script}),
         options);
+  }
+
+  // The checkout may be where only root may look.
+  std::string BinaryForEveryone() const {
+    const std::string copy = directory_.File("monopod");
+    std::filesystem::copy_file(MONOPOD_BINARY, copy, std::filesystem::copy_options::skip_existing);
+    return copy;
   }
 
   struct Ended {

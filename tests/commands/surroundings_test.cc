@@ -126,14 +126,15 @@ TEST_F(SurroundingsTest, WithoutAThreadToKeepItTheLockIsGivenBack) {
   ASSERT_EQ(chmod(directory_.path().c_str(), 0777), 0);
   // A user of this test's own, for all processes and threads of a user count.
   const auto user = static_cast<uid_t>(200'000 + getpid());
+  const std::string binary = BinaryForEveryone();
   std::string errors;
   int code = -1;
   for (rlim_t most = 2; code != 0 && most < 16; ++most) {
-    Process process = Monopod({"run", "x", "--", "echo", "started"}, {.before_exec = [user, most] {
-                                const rlimit limit{.rlim_cur = most, .rlim_max = most};
-                                if (setrlimit(RLIMIT_NPROC, &limit) != 0 || setuid(user) != 0)
-                                  _exit(99);
-                              }});
+    Process process({binary, "run", "x", "--store", store(), "--", "echo", "started"},
+                    {.before_exec = [user, most] {
+                      const rlimit limit{.rlim_cur = most, .rlim_max = most};
+                      if (setrlimit(RLIMIT_NPROC, &limit) != 0 || setuid(user) != 0) _exit(99);
+                    }});
     code = process.Wait();
     if (code == 0) break;
     EXPECT_THAT(code, AnyOf(69, 126)) << process.err();

@@ -1,115 +1,22 @@
-// What a lock means, on every store: each test runs on each of them.
-//
-// A new store joins by one line at the end: how to open it twice over the same state. TTLs are the
-// shortest allowed, since these tests run on the real clock.
+// Holding, waiting, losing, and looking.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
-#include <filesystem>
-#include <functional>
-#include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "monopod/lock_client.h"
-#include "src/base/wait.h"
-#include "src/lock/client_impl.h"
-#include "src/lock/record_backend.h"
-#include "src/protocol/times.h"
-#include "src/store/memory_store.h"
-#include "src/store/sqlite_store.h"
-#include "tests/support/faulty_store.h"
+#include "src/base/clock.h"
+#include "tests/conformance/lock_contract.h"
 
-namespace monopod {
+namespace monopod::conformance {
 namespace {
 
 using namespace std::chrono_literals;
-using protocol::RecordStore;
-using std::chrono::nanoseconds;
 using ::testing::Contains;
 using ::testing::HasSubstr;
-
-constexpr std::chrono::seconds kTtl = protocol::kMinTtl;
-
-// Opens connections to one state that is new for each test.
-class Backend {
- public:
-  virtual ~Backend() = default;
-  virtual std::shared_ptr<RecordStore> Connect() = 0;
-};
-
-struct BackendKind {
-  std::string name;
-  std::function<std::unique_ptr<Backend>()> make;
-};
-
-class LockContractTest : public ::testing::TestWithParam<BackendKind> {
- protected:
-  struct Party {
-    std::shared_ptr<testing::FaultyStore> store;
-    std::shared_ptr<std::vector<Event>> events;
-    std::shared_ptr<std::mutex> mutex;
-    std::unique_ptr<LockClient> client;
-
-    std::vector<EventKind> Kinds() const {
-      const std::lock_guard guard(*mutex);
-      std::vector<EventKind> kinds;
-      for (const Event& event : *events) kinds.push_back(event.kind);
-      return kinds;
-    }
-  };
-
-  Party Join(const std::string& name) {
-    Party party{.store = std::make_shared<testing::FaultyStore>(backend_->Connect()),
-                .events = std::make_shared<std::vector<Event>>(),
-                .mutex = std::make_shared<std::mutex>(),
-                .client = nullptr};
-    auto client = LockClientOverStore::Make(
-        {.backend = std::make_shared<lock::RecordBackend>(party.store),
-         .url = "test:",
-         .scope = "this test"},
-        {.holder = name, .on_event = [events = party.events, mutex = party.mutex](const Event& e) {
-           const std::lock_guard guard(*mutex);
-           events->push_back(e);
-         }});
-    EXPECT_TRUE(client.has_value());
-    party.client = std::make_unique<LockClient>(std::move(*client));
-    return party;
-  }
-
-  static AcquireOptions Options(nanoseconds wait) {
-    AcquireOptions options;
-    options.times.ttl = kTtl;
-    options.wait = wait;
-    return options;
-  }
-
-  static Lock MustAcquire(const Party& party, const AcquireOptions& options = Options(60s)) {
-    auto acquired = party.client->Acquire("x", options);
-    EXPECT_TRUE(acquired.has_value()) << acquired.error().message;
-    EXPECT_TRUE(acquired->lock.has_value());
-    return std::move(*acquired->lock);
-  }
-
-  static Handle MustAcquireHandle(const Party& party, bool sticky = false) {
-    auto acquired = party.client->AcquireHandle("x", Options(60s), sticky);
-    EXPECT_TRUE(acquired.has_value()) << acquired.error().message;
-    EXPECT_TRUE(acquired->handle.has_value());
-    return *acquired->handle;
-  }
-
-  static void AwaitLost(const Lock& lock) {
-    WaitUntil(BootClock::now() + 30s, lock.lost());
-    EXPECT_TRUE(lock.lost().stop_requested());
-  }
-
-  std::unique_ptr<Backend> backend_ = GetParam().make();
-};
 
 TEST_P(LockContractTest, ManyContendersNeverOverlapAndTokensRise) {
   std::atomic<int> inside{0};
@@ -183,7 +90,7 @@ TEST_P(LockContractTest, ASilentHolderIsReplacedAfterItsTtlAndNotBefore) {
   const BootTime before = BootClock::now();
   const Handle silent = MustAcquireHandle(a);
   const Lock next = MustAcquire(b);
-  EXPECT_GE(BootClock::now() - before, protocol::SilenceToTakeOver(kTtl));
+  EXPECT_GE(BootClock::now() - before, GetParam().silence_to_take_over);
   EXPECT_GT(next.token(), silent.token);
   EXPECT_THAT(b.Kinds(), ::testing::ElementsAre(EventKind::kWaiting, EventKind::kStale,
                                                 EventKind::kTakenOver));
@@ -243,13 +150,17 @@ TEST_P(LockContractTest, AStickyHoldIsNeverStale) {
 
 TEST_P(LockContractTest, LostRepliesAreReadBackAndLostRequestsRepeated) {
   const Party a = Join("a");
-  for (auto* fault : {&a.store->lose_replies, &a.store->lose_requests}) {
+  for (auto* fault : {&a.faults->lose_replies, &a.faults->lose_requests}) {
     *fault = 3;
     Lock lock = MustAcquire(a);
     *fault = 1;
     EXPECT_TRUE(lock.Release().has_value());
     *fault = 0;
     const auto status = a.client->Status("x");
+    if (!GetParam().remembers_idle) {
+      EXPECT_EQ(status.error().code, ErrorCode::kNotFound) << "nothing is left of it";
+      continue;
+    }
     ASSERT_TRUE(status.has_value());
     EXPECT_EQ(status->slot.at(0).state, SlotState::kFree);
     EXPECT_EQ(status->slot.at(0).owed, 0ms) << "the end was clean";
@@ -259,17 +170,17 @@ TEST_P(LockContractTest, LostRepliesAreReadBackAndLostRequestsRepeated) {
 TEST_P(LockContractTest, AStoreThatIsDownEndsTheHoldInTime) {
   const Party a = Join("a");
   Lock lock = MustAcquire(a);
-  a.store->down = true;
+  a.faults->down = true;
   AwaitLost(lock);
   EXPECT_GT(lock.time_left(), 0s) << "the work has time to stop";
   EXPECT_THAT(lock.lost_reason(), HasSubstr("not renewed for"));
-  a.store->down = false;
+  a.faults->down = false;
   EXPECT_EQ(lock.Release().error().code, ErrorCode::kNotHolder);
 }
 
 TEST_P(LockContractTest, AnOutageBeforeTheFirstContactIsAnError) {
   const Party a = Join("a");
-  a.store->down = true;
+  a.faults->down = true;
   const auto acquired = a.client->Acquire("x", Options(200ms));
   ASSERT_FALSE(acquired.has_value());
   EXPECT_EQ(acquired.error().code, ErrorCode::kUnavailable);
@@ -317,12 +228,9 @@ TEST_P(LockContractTest, TokensRiseOverDeletionAndWhoSawTheHoldWaits) {
   std::jthread deleter([&] {
     while (!std::ranges::count(b.Kinds(), EventKind::kWaiting)) std::this_thread::yield();
     // The holder renews meanwhile: try until no renewal comes between.
-    while (true) {
-      const auto there = b.store->Read("x", BootClock::now() + 1s);
-      ASSERT_TRUE(there.has_value());
+    do {
       deleted_at = BootClock::now();
-      if (b.store->Remove("x", there->version, BootClock::now() + 1s)) break;
-    }
+    } while (!store_->Wipe("x"));
   });
   const Lock next = MustAcquire(b);
   EXPECT_GT(next.token(), held.token());
@@ -331,89 +239,13 @@ TEST_P(LockContractTest, TokensRiseOverDeletionAndWhoSawTheHoldWaits) {
   AwaitLost(held);
 }
 
-TEST_P(LockContractTest, SlotsAdmitSoManyAndAnotherNumberIsRefused) {
-  const Party a = Join("a");
-  AcquireOptions three = Options(0s);
-  three.slots = 3;
-  std::vector<Lock> held;
-  for (int i = 0; i < 3; ++i) held.push_back(MustAcquire(a, three));
-  EXPECT_FALSE(a.client->Acquire("x", three)->lock.has_value());
-  AcquireOptions two = Options(0s);
-  two.slots = 2;
-  const auto refused = a.client->Acquire("x", two);
-  ASSERT_FALSE(refused.has_value());
-  EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
-  EXPECT_THAT(refused.error().message, HasSubstr("has 3 slots, not 2"));
-  std::vector<int> slots;
-  for (const Lock& lock : held) slots.push_back(lock.slot());
-  EXPECT_THAT(slots, ::testing::UnorderedElementsAre(0, 1, 2));
-  // Whoever does not ask for a number takes what the lock has.
-  EXPECT_TRUE(held[1].Release().has_value());
-  EXPECT_TRUE(a.client->Acquire("x", Options(0s))->lock.has_value());
-}
-
-TEST_P(LockContractTest, ASmallerNumberIsInForceOnceTheSurplusHasEnded) {
-  const Party a = Join("a");
-  AcquireOptions three = Options(0s);
-  three.slots = 3;
-  std::vector<Lock> held;
-  for (int i = 0; i < 3; ++i) held.push_back(MustAcquire(a, three));
-  EXPECT_FALSE(*a.client->Resize("x", 1, 0s));
-  EXPECT_EQ(a.client->Status("x")->resize_to, 1);
-  for (Lock& lock : held) {
-    if (lock.slot() == 0) continue;
-    EXPECT_TRUE(lock.Release().has_value());
-  }
-  EXPECT_FALSE(a.client->Acquire("x", Options(0s))->lock.has_value()) << "only slot 0 is left";
-  EXPECT_TRUE(*a.client->Resize("x", 1, 10s));
-  EXPECT_EQ(a.client->Status("x")->slots, 1);
-  EXPECT_TRUE(*a.client->Resize("x", 2, 0s));
-  AcquireOptions two = Options(0s);
-  two.slots = 2;
-  EXPECT_TRUE(a.client->Acquire("x", two)->lock.has_value());
-}
-
-TEST_P(LockContractTest, ASmallerNumberWaitsForWorkThatMayStillRun) {
-  // A broken or crashed hold in a surplus slot frees its record before its work is over.
-  const Party a = Join("a");
-  AcquireOptions two = Options(0s);
-  two.slots = 2;
-  const BootTime before = BootClock::now();
-  for (int i = 0; i < 2; ++i) {
-    ASSERT_TRUE(a.client->AcquireHandle("x", two, false)->handle.has_value());
-  }
-  ASSERT_TRUE(a.client->Break({.lock = "x",
-                               .token = a.client->Status("x")->slot.at(1).token,
-                               .reason = "test",
-                               .slot = 1}));
-  EXPECT_FALSE(*a.client->Resize("x", 1, 0s));
-  EXPECT_TRUE(*a.client->Resize("x", 1, 30s));
-  EXPECT_GE(BootClock::now() - before,
-            protocol::RecoveryTime(protocol::MakeTimes({.ttl = kTtl})->kill));
-}
-
-TEST_P(LockContractTest, ASmallerNumberReplacesASilentHolder) {
-  const Party a = Join("a");
-  AcquireOptions two = Options(0s);
-  two.slots = 2;
-  const BootTime before = BootClock::now();
-  for (int i = 0; i < 2; ++i) {
-    ASSERT_TRUE(a.client->AcquireHandle("x", two, false)->handle.has_value());
-  }
-  EXPECT_TRUE(*a.client->Resize("x", 1, 30s));
-  EXPECT_GE(BootClock::now() - before, protocol::SilenceToTakeOver(kTtl));
-}
-
 TEST_P(LockContractTest, AForeignHoldIsKeptUntilBreakOrItsOwnTtl) {
   const Party a = Join("a");
   ASSERT_TRUE(a.client->Create("x", 1).has_value());
-  const auto free = a.store->Read("x", BootClock::now() + 1s);
-  protocol::Record record = free->record;
-  record.phase = protocol::Phase::kHeld;
-  record.holder.name = "somebody's script";
-  ASSERT_TRUE(a.store->Write("x", free->version, record, BootClock::now() + 1s).has_value());
+  store_->HoldForeign("x", "somebody's script");
   EXPECT_TRUE(a.client->Status("x")->slot.at(0).foreign);
-  EXPECT_EQ(a.client->Acquire("x", Options(500ms))->owner.name, "somebody's script");
+  EXPECT_THAT(a.client->Acquire("x", Options(500ms))->owner.name, HasSubstr("somebody's script"));
+  if (!GetParam().foreign_can_age) return;
   AcquireOptions with_ttl = Options(60s);
   with_ttl.foreign_ttl = 1s;
   const BootTime before = BootClock::now();
@@ -459,7 +291,7 @@ TEST_P(LockContractTest, ACancelledAttemptLeavesNothingBehind) {
 
 TEST_P(LockContractTest, BadArgumentsAreRefusedBeforeAnyCall) {
   const Party a = Join("a");
-  a.store->down = true;
+  a.faults->down = true;
   for (const std::string name : {"", "UPPER", "a/b", "..", "x.slot-1"}) {
     EXPECT_EQ(a.client->Acquire(name, {}).error().code, ErrorCode::kInvalidArgument) << name;
   }
@@ -476,57 +308,5 @@ TEST_P(LockContractTest, BadArgumentsAreRefusedBeforeAnyCall) {
   EXPECT_EQ(Handle::Parse("x:0:1:short").error().code, ErrorCode::kInvalidArgument);
 }
 
-class MemoryBackend : public Backend {
- public:
-  explicit MemoryBackend(bool shared_clock)
-      : store_(std::make_shared<store::MemoryStore>(
-            store::MemoryStoreOptions{.shared_clock = shared_clock})) {}
-  std::shared_ptr<RecordStore> Connect() override { return store_; }
-
- private:
-  const std::shared_ptr<RecordStore> store_;
-};
-
-// `same_boot`: false makes each connection believe that it runs on another machine.
-class SqliteBackend : public Backend {
- public:
-  explicit SqliteBackend(bool same_boot) : same_boot_(same_boot) {
-    std::string path = std::filesystem::temp_directory_path() / "monopod-contract-XXXXXX";
-    if (mkdtemp(path.data()) == nullptr) std::abort();
-    directory_ = path;
-  }
-  SqliteBackend(const SqliteBackend&) = delete;
-  SqliteBackend& operator=(const SqliteBackend&) = delete;
-  ~SqliteBackend() override { std::filesystem::remove_all(directory_); }
-
-  std::shared_ptr<RecordStore> Connect() override {
-    store::SqliteStoreOptions options{.path = directory_ / "locks.db"};
-    if (!same_boot_) {
-      options.identity = store::BootIdentity{.boot_id = "boot-" + std::to_string(++connections_)};
-    }
-    auto opened = store::SqliteStore::Open(options);
-    if (!opened) {
-      ADD_FAILURE() << opened.error().message;
-      std::abort();
-    }
-    return std::move(*opened);
-  }
-
- private:
-  const bool same_boot_;
-  std::filesystem::path directory_;
-  std::atomic<int> connections_{0};
-};
-
-INSTANTIATE_TEST_SUITE_P(
-    Stores, LockContractTest,
-    ::testing::Values(BackendKind{"memory", [] { return std::make_unique<MemoryBackend>(true); }},
-                      BackendKind{"memory_without_shared_clock",
-                                  [] { return std::make_unique<MemoryBackend>(false); }},
-                      BackendKind{"sqlite", [] { return std::make_unique<SqliteBackend>(true); }},
-                      BackendKind{"sqlite_of_other_boots",
-                                  [] { return std::make_unique<SqliteBackend>(false); }}),
-    [](const auto& instance) { return instance.param.name; });
-
 }  // namespace
-}  // namespace monopod
+}  // namespace monopod::conformance

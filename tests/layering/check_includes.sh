@@ -11,11 +11,12 @@ layers='
   base       base
   protocol   base protocol
   store      base protocol store
-  lock       base protocol store lock
+  etcd       base protocol etcd
+  lock       base protocol store etcd lock
   supervise  base supervise
   observe    base protocol observe
-  cli        base protocol store lock supervise observe cli
-  sim        base protocol sim
+  cli        base protocol store etcd lock supervise observe cli
+  sim        base protocol etcd sim
   bench      base protocol store lock bench
   fuzz       base protocol store lock supervise observe cli fuzz
   include
@@ -67,6 +68,13 @@ FNR == 1 {
     forbid("the protocol does no I/O and has no thread: " header)
   if (header ~ /^sqlite3/ && from != "store" && from != "bench")
     forbid("SQLite stays in src/store: " header)
+  client = FILENAME ~ /^src\/etcd\/client\//
+  if (header ~ /^(grpc|google\/protobuf|openssl|src\/etcd\/client\/proto)/ &&
+      !(client && FILENAME ~ /(\.cc|\/stubs\.h)$/))
+    forbid("gRPC, its messages and OpenSSL stay in src/etcd/client/*.cc: " header)
+  if (header ~ /^src\/etcd\/client\// && !client && !test &&
+      (from == "etcd" || header !~ /\/client(_options)?\.h$/))
+    forbid("the client of etcd is reached by client.h and client_options.h: " header)
   if (header ~ /^CLI\// && from != "cli" && from != "sim")
     forbid("CLI11 stays where flags are read: " header)
 }

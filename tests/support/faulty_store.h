@@ -1,21 +1,17 @@
 // A store whose calls fail as a test wants: before they reach the real one, or after.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <utility>
 
 #include "src/protocol/record_store.h"
+#include "tests/support/faults.h"
 
 namespace monopod::testing {
 
-class FaultyStore : public protocol::RecordStore {
+class FaultyStore : public protocol::RecordStore, public Faults {
  public:
   explicit FaultyStore(std::shared_ptr<protocol::RecordStore> real) : real_(std::move(real)) {}
-
-  std::atomic<int> lose_replies{0};   // so many writes land, and answer "unknown"
-  std::atomic<int> lose_requests{0};  // so many writes never arrive, and answer "unknown"
-  std::atomic<bool> down{false};      // every call answers "unavailable"
 
   Result<protocol::Snapshot> Read(const std::string& name, BootTime deadline) override {
     if (down) return Down();
@@ -45,13 +41,6 @@ class FaultyStore : public protocol::RecordStore {
 
  private:
   static tl::unexpected<Error> Down() { return Fail(ErrorCode::kUnavailable, "the store is down"); }
-  static bool Take(std::atomic<int>& count) {
-    int left = count;
-    while (left > 0) {
-      if (count.compare_exchange_weak(left, left - 1)) return true;
-    }
-    return false;
-  }
 
   const std::shared_ptr<protocol::RecordStore> real_;
 };

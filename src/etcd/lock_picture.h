@@ -1,0 +1,55 @@
+// What the keys of a lock show, for people and for resizing: who holds, who waits, what is owed.
+// Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "src/etcd/api.h"
+#include "src/etcd/lock_keys.h"
+#include "src/etcd/lock_values.h"
+
+namespace monopod::etcd {
+
+// All that stands under a lock's keys, read at one revision.
+struct LockContents {
+  std::vector<KeyValue> members;  // ours and others'
+  std::vector<KeyValue> markers;
+  std::optional<KeyValue> tail;
+  std::optional<KeyValue> slots;
+  bool empty() const { return members.empty() && markers.empty() && !tail && !slots; }
+};
+
+Transaction ReadLockTransaction(const LockKeys& keys);
+LockContents ReadLockContents(const TransactionReply& reply);
+
+// One claim, or one key of somebody else.
+struct Claimed {
+  std::string id;   // of ours
+  std::string key;  // of the member; of the marker, if the member is gone
+  Revision created = 0;
+  bool foreign = false;
+  bool alive = true;   // its member stands
+  bool ended = false;  // only its marker stands, for whoever comes next to tidy away
+  MemberValue member;
+  MarkerValue marker;
+  bool marker_known = false;
+};
+
+struct LockPicture {
+  std::string name;
+  SlotsValue slots;
+  bool slots_said = false;
+  std::vector<Claimed> claims;  // oldest first
+
+  // Those that hold or may hold, oldest first: members that it is the turn of, and members that are
+  // gone while their work may go on.
+  std::vector<const Claimed*> Holders() const;
+  // How many wait behind them.
+  int Waiting() const;
+};
+
+// Values that cannot be read count as claims of unknown holders.
+LockPicture DrawLock(std::string name, const LockKeys& keys, const LockContents& contents);
+
+}  // namespace monopod::etcd

@@ -1,0 +1,364 @@
+#include "src/lock/etcd_backend.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "src/base/lock_name.h"
+#include "src/base/nonce.h"
+#include "src/base/wait.h"
+#include "src/etcd/lock_picture.h"
+#include "src/protocol/times.h"
+
+namespace monopod::lock {
+namespace {
+
+using etcd::Claimed;
+using etcd::LockKeys;
+using etcd::LockPicture;
+using etcd::SlotsValue;
+using etcd::Transaction;
+using etcd::TransactionReply;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kPause(100);
+
+bool IsPassing(ErrorCode code) {
+  return code == ErrorCode::kUnavailable || code == ErrorCode::kIndeterminate ||
+         code == ErrorCode::kDeadlineExceeded;
+}
+
+SlotStatus StatusOf(const LockPicture& picture, const Claimed& holder) {
+  SlotStatus status{.state = SlotState::kHeld,
+                    .holder = holder.member.holder,
+                    .foreign = holder.foreign,
+                    .kind = holder.member.kind,
+                    .token = static_cast<Token>(holder.created),
+                    .acquired = holder.member.acquired,
+                    .renewed = holder.member.renewed,
+                    .ttl = holder.member.ttl};
+  if (holder.alive) return status;
+  // Its key is gone, its work perhaps not.
+  status.owed = std::max(holder.marker.kill, holder.marker.owed);
+  status.note = holder.marker.note;
+  status.holder = {};
+  const auto next = std::ranges::find_if(picture.claims, [&](const Claimed& claimed) {
+    return claimed.alive && claimed.created > holder.created;
+  });
+  status.state = next == picture.claims.end() ? SlotState::kFree : SlotState::kRecovering;
+  if (next == picture.claims.end()) return status;
+  status.holder = next->member.holder;
+  status.token = static_cast<Token>(next->created);
+  status.acquired = next->member.acquired;
+  status.renewed = next->member.renewed;
+  status.ttl = next->member.ttl;
+  return status;
+}
+
+LockStatus StatusOf(const LockPicture& picture) {
+  LockStatus status{.name = picture.name, .slots = std::clamp(picture.slots.slots, 1, kMaxSlots)};
+  if (picture.slots.before > picture.slots.slots) {
+    status.resize_to = picture.slots.slots;
+    status.slots = std::clamp(picture.slots.before, 1, kMaxSlots);
+  }
+  for (const Claimed* holder : picture.Holders()) {
+    status.slot.push_back(StatusOf(picture, *holder));
+    status.slot.back().slot = static_cast<int>(status.slot.size()) - 1;
+  }
+  while (static_cast<int>(status.slot.size()) < status.slots) {
+    status.slot.push_back({.slot = static_cast<int>(status.slot.size())});
+  }
+  return status;
+}
+
+etcd::Compare ModifiedAt(std::string key, etcd::Revision revision) {
+  return {.key = std::move(key),
+          .target = etcd::Compare::Target::kModRevision,
+          .relation = etcd::Compare::Relation::kEqual,
+          .revision = revision,
+          .value = {}};
+}
+
+etcd::Revision ModOf(const std::optional<etcd::KeyValue>& at) { return at ? at->mod_revision : 0; }
+
+// The number of slots as it shall be, conditioned on what was read.
+Transaction ResizeTransaction(const LockKeys& keys, const etcd::LockContents& contents,
+                              const SlotsValue& shall_be) {
+  Transaction resize{.compares = {ModifiedAt(keys.Slots(), ModOf(contents.slots))},
+                     .then = {etcd::Put{keys.Slots(), etcd::Encode(shall_be), etcd::kNoLease}}};
+  // Claims that count ranks keep no tail: who queues by it next must look at all of them.
+  if (shall_be.slots == 1) {
+    resize.then.emplace_back(etcd::Put{keys.Tail(), "?", etcd::kNoLease});
+  } else {
+    resize.then.emplace_back(etcd::Delete{keys.Tail()});
+  }
+  return resize;
+}
+
+}  // namespace
+
+std::unique_ptr<Driver> EtcdBackend::NewDriver(protocol::Claim claim, EventSink sink) {
+  return std::make_unique<QueueDriver>(store_, std::move(claim), std::move(sink));
+}
+
+// A read, repeated until it is answered.
+Result<TransactionReply> EtcdBackend::Ask(const Transaction& transaction, BootTime deadline) {
+  while (true) {
+    auto reply = store_->api->Transact(transaction, deadline);
+    if (reply || !IsPassing(reply.error().code)) return reply;
+    if (BootClock::now() + kPause >= deadline) {
+      return Fail(ErrorCode::kUnavailable, std::move(reply.error().message));
+    }
+    WaitUntil(BootClock::now() + kPause, {});
+  }
+}
+
+// A change that does no harm when it lands twice, repeated until it is answered.
+Result<TransactionReply> EtcdBackend::Change(const Transaction& transaction, BootTime deadline) {
+  bool unknown = false;
+  while (true) {
+    auto reply = store_->api->Transact(transaction, deadline);
+    if (reply || !IsPassing(reply.error().code)) return reply;
+    unknown = unknown || reply.error().code == ErrorCode::kIndeterminate;
+    if (BootClock::now() + kPause >= deadline) {
+      return Fail(unknown ? ErrorCode::kIndeterminate : ErrorCode::kUnavailable,
+                  std::move(reply.error().message));
+    }
+    WaitUntil(BootClock::now() + kPause, {});
+  }
+}
+
+Result<EtcdBackend::OwnMember> EtcdBackend::Find(const Handle& handle, BootTime deadline) {
+  const LockKeys keys(store_->prefix, handle.lock);
+  const auto reply = Ask(etcd::ReadLockTransaction(keys), deadline);
+  if (!reply) return Fail(reply.error());
+  const etcd::LockContents contents = etcd::ReadLockContents(*reply);
+  for (const etcd::KeyValue& member : contents.members) {
+    const auto id = keys.IdOfMember(member.key);
+    if (id && etcd::NonceOfId(*id) == handle.instance &&
+        static_cast<Token>(member.create_revision) == handle.token) {
+      OwnMember own{.id = *id, .member = member, .marker = {}};
+      const auto marker =
+          std::ranges::find(contents.markers, keys.Marker(*id), &etcd::KeyValue::key);
+      if (marker != contents.markers.end()) {
+        auto value = etcd::DecodeMarker(*marker);
+        if (!value) return Fail(std::move(value.error()));
+        own.marker = std::move(*value);
+      }
+      return own;
+    }
+  }
+  const LockPicture picture = etcd::DrawLock(handle.lock, keys, contents);
+  LostHandle lost{.handle = handle, .holder_now = {}, .note = {}};
+  for (const Claimed& claimed : picture.claims) {
+    if (claimed.alive && lost.holder_now.empty()) lost.holder_now = claimed.member.holder.name;
+    if (!claimed.alive && etcd::NonceOfId(claimed.id) == handle.instance) {
+      lost.note = claimed.marker.note;
+    }
+  }
+  return Fail(NotTheHolder(lost));
+}
+
+Result<void> EtcdBackend::Renew(const Handle& handle, BootTime deadline) {
+  const LockKeys keys(store_->prefix, handle.lock);
+  while (true) {
+    auto own = Find(handle, deadline);
+    if (!own) return Fail(std::move(own.error()));
+    auto value = etcd::DecodeMember(own->member);
+    if (!value) return Fail(std::move(value.error()));
+    if (own->member.lease != etcd::kNoLease) {
+      const auto kept = store_->api->KeepAlive(own->member.lease, deadline);
+      // That the lease is gone only the member's absence proves.
+      if (!kept && kept.error().code != ErrorCode::kNotFound) return Fail(kept.error());
+    }
+    value->stamp = RandomNonce();
+    value->renewed = WallNow();
+    const etcd::Standing standing{.id = own->id,
+                                  .token = own->member.create_revision,
+                                  .member_mod = own->member.mod_revision};
+    const auto proved = Change(
+        etcd::ProveTransaction(keys, standing,
+                               {.value = *value, .lease = own->member.lease, .slots_mod = {}}, {}),
+        deadline);
+    if (!proved) return Fail(proved.error());
+    if (proved->succeeded) return {};
+    // An earlier try of the same may have landed, or another who has the handle was faster.
+    const auto member = etcd::ReadOwnKeys(*proved).member;
+    const auto now = member ? etcd::DecodeMember(*member) : etcd::DecodeMember({});
+    if (now && now->stamp == value->stamp) return {};
+    if (BootClock::now() >= deadline) {
+      return Fail(ErrorCode::kUnavailable, "the hold changed again and again while it was renewed");
+    }
+  }
+}
+
+Result<Holder> EtcdBackend::Release(const Handle& handle, BootTime deadline) {
+  const auto own = Find(handle, deadline);
+  if (!own) return Fail(own.error());
+  const LockKeys keys(store_->prefix, handle.lock);
+  const auto released =
+      Change(etcd::ReleaseTransaction(
+                 keys, {.id = own->id, .token = own->member.create_revision},
+                 {.marker = own->marker.value_or(etcd::MarkerValue{}), .finished = {}}),
+             deadline);
+  if (!released) return Fail(released.error());
+  if (own->member.lease != etcd::kNoLease) {
+    store_->leases.Return({.id = own->member.lease, .reusable = false, .ttl = {}, .kept = {}});
+  }
+  return etcd::DecodeMember(own->member).value_or(etcd::MemberValue{}).holder;
+}
+
+Result<LockStatus> EtcdBackend::Status(const std::string& lock, BootTime deadline) {
+  const LockKeys keys(store_->prefix, lock);
+  const auto reply = Ask(etcd::ReadLockTransaction(keys), deadline);
+  if (!reply) return Fail(reply.error());
+  const etcd::LockContents contents = etcd::ReadLockContents(*reply);
+  if (contents.empty()) {
+    return Fail(
+        ErrorCode::kNotFound,
+        fmt::format("there is no lock \"{}\" now: one that is idle leaves nothing in etcd", lock));
+  }
+  return StatusOf(etcd::DrawLock(lock, keys, contents));
+}
+
+Result<std::vector<LockStatus>> EtcdBackend::List(BootTime deadline) {
+  std::map<std::string, etcd::LockContents> by_name;
+  const auto all =
+      Ask({.compares = {},
+           .then = {etcd::Range{.key = store_->prefix, .end = etcd::EndOfPrefix(store_->prefix)}}},
+          deadline);
+  if (!all) return Fail(all.error());
+  const auto* range = std::get_if<etcd::RangeReply>(&all->replies.front());
+  if (range == nullptr) return Fail(ErrorCode::kInternal, "a range was not answered with keys");
+  for (const etcd::KeyValue& at : range->found) {
+    const auto key = etcd::ParseLockKey(store_->prefix, at.key);
+    if (!key || !CheckLockName(key->lock)) continue;
+    etcd::LockContents& contents = by_name[key->lock];
+    switch (key->kind) {
+      case etcd::LockKey::Kind::kMember:
+      case etcd::LockKey::Kind::kForeign: contents.members.push_back(at); break;
+      case etcd::LockKey::Kind::kMarker: contents.markers.push_back(at); break;
+      case etcd::LockKey::Kind::kTail: contents.tail = at; break;
+      case etcd::LockKey::Kind::kSlots: contents.slots = at; break;
+    }
+  }
+  std::vector<LockStatus> statuses;
+  for (const auto& [name, contents] : by_name) {
+    statuses.push_back(StatusOf(etcd::DrawLock(name, LockKeys(store_->prefix, name), contents)));
+  }
+  return statuses;
+}
+
+Result<SlotStatus> EtcdBackend::Break(const LockClient::BreakRequest& request,
+                                      const std::string& note, BootTime deadline) {
+  const LockKeys keys(store_->prefix, request.lock);
+  while (true) {
+    const auto reply = Ask(etcd::ReadLockTransaction(keys), deadline);
+    if (!reply) return Fail(reply.error());
+    const etcd::LockContents contents = etcd::ReadLockContents(*reply);
+    if (contents.empty()) return Fail(NoSuchLock(request.lock));
+    const LockPicture picture = etcd::DrawLock(request.lock, keys, contents);
+    const auto holders = picture.Holders();
+    const auto at = std::ranges::find_if(holders, [&](const Claimed* claimed) {
+      return claimed->alive && static_cast<Token>(claimed->created) == request.token;
+    });
+    if (at == holders.end()) return Fail(NoSuchHold(request));
+    const Claimed& hold = **at;
+    Transaction end{.compares = {{.key = hold.key,
+                                  .target = etcd::Compare::Target::kCreateRevision,
+                                  .relation = etcd::Compare::Relation::kEqual,
+                                  .revision = hold.created,
+                                  .value = {}}},
+                    .then = {etcd::Delete{hold.key}}};
+    if (hold.marker_known) {
+      // The marker stays: whoever comes next waits until the work is over.
+      const std::string key = keys.Marker(hold.id);
+      const auto marker = std::ranges::find(contents.markers, key, &etcd::KeyValue::key);
+      etcd::MarkerValue noted = hold.marker;
+      noted.note = note;
+      end.compares.push_back(ModifiedAt(key, marker->mod_revision));
+      end.then.emplace_back(etcd::Put{key, etcd::Encode(noted), etcd::kNoLease});
+    }
+    const auto ended = Change(end, deadline);
+    if (!ended) return Fail(ended.error());
+    if (ended->succeeded) return StatusOf(picture, hold);
+    if (BootClock::now() >= deadline) return Fail(NoSuchHold(request));
+  }
+}
+
+Result<void> EtcdBackend::Create(const std::string& lock, int slots, BootTime deadline) {
+  const LockKeys keys(store_->prefix, lock);
+  while (true) {
+    const auto reply = Ask(etcd::ReadLockTransaction(keys), deadline);
+    if (!reply) return Fail(reply.error());
+    const etcd::LockContents contents = etcd::ReadLockContents(*reply);
+    const LockPicture picture = etcd::DrawLock(lock, keys, contents);
+    const bool in_use = picture.slots_said || !contents.empty();
+    if (in_use && picture.slots.slots != slots) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  fmt::format("the lock \"{}\" exists with {} slots, not {}: change it with "
+                              "`monopod resize {} --slots {}`",
+                              lock, picture.slots.slots, slots, lock, slots));
+    }
+    if (picture.slots_said) return {};
+    Transaction say{
+        .compares = {ModifiedAt(keys.Slots(), 0), ModifiedAt(keys.Tail(), ModOf(contents.tail))},
+        .then = {
+            etcd::Put{keys.Slots(), etcd::Encode(SlotsValue{.slots = slots}), etcd::kNoLease}}};
+    const auto said = Change(say, deadline);
+    if (!said) return Fail(said.error());
+    if (said->succeeded) return {};
+    if (BootClock::now() >= deadline) {
+      return Fail(ErrorCode::kUnavailable, "the lock changed again and again while it was created");
+    }
+  }
+}
+
+Result<bool> EtcdBackend::Resize(const ResizeRequest& request) {
+  const LockKeys keys(store_->prefix, request.lock);
+  const auto deadline = [&] { return BootClock::now() + request.store_timeout; };
+  std::map<std::string, BootTime> gone_since;  // marker -> receipt of the first read without member
+  bool said = false;
+  while (true) {
+    const auto reply = Ask(etcd::ReadLockTransaction(keys), deadline());
+    if (!reply) return Fail(reply.error());
+    const BootTime received = BootClock::now();
+    const etcd::LockContents contents = etcd::ReadLockContents(*reply);
+    if (contents.empty()) return Fail(NoSuchLock(request.lock));
+    const LockPicture picture = etcd::DrawLock(request.lock, keys, contents);
+    if (said && picture.slots.slots != request.slots) {
+      return Fail(ErrorCode::kConflict,
+                  fmt::format("somebody else resized \"{}\" meanwhile", request.lock));
+    }
+    // Claims whose members are gone are waited for and tidied away: perhaps nobody else does.
+    for (const Claimed& claimed : picture.claims) {
+      if (claimed.alive || !claimed.marker_known) continue;
+      const BootTime since = gone_since.try_emplace(claimed.key, received).first->second;
+      const milliseconds kill = std::max(claimed.marker.kill, claimed.marker.owed);
+      if (!claimed.ended && received < since + protocol::RecoveryTime(kill)) continue;
+      const auto marker = std::ranges::find(contents.markers, claimed.key, &etcd::KeyValue::key);
+      const auto tidied = Change({.compares = {ModifiedAt(claimed.key, marker->mod_revision),
+                                               ModifiedAt(keys.Member(claimed.id), 0)},
+                                  .then = {etcd::Delete{claimed.key}}},
+                                 deadline());
+      if (!tidied) return Fail(tidied.error());
+    }
+    const int had = std::max(picture.slots.slots, picture.slots.before);
+    const auto holders = static_cast<int>(picture.Holders().size());
+    const SlotsValue shall_be{.slots = request.slots, .before = holders > request.slots ? had : 0};
+    const bool stands = picture.slots_said && picture.slots == shall_be;
+    if (!stands) {
+      const auto resized = Change(ResizeTransaction(keys, contents, shall_be), deadline());
+      if (!resized) return Fail(resized.error());
+      said = said || resized->succeeded;
+      continue;
+    }
+    if (shall_be.before == 0) return true;
+    if (received >= request.give_up_at) return false;
+    WaitUntil(std::min(request.give_up_at, BootClock::now() + kPause), {});
+  }
+}
+
+}  // namespace monopod::lock
