@@ -9,6 +9,9 @@ namespace {
 // More than this are not kept for later: they expire by themselves.
 constexpr std::size_t kMostKept = 1024;
 
+// A process that ends does not wait for one more commit to save the cluster so little.
+constexpr std::chrono::seconds kLeftToExpire(15);
+
 LeaseId RandomLeaseId() {
   static thread_local std::random_device random;
   constexpr std::uint64_t kPositive = (std::uint64_t{1} << 63U) - 1;
@@ -23,6 +26,7 @@ LeaseId RandomLeaseId() {
 LeasePool::~LeasePool() {
   const BootTime deadline = BootClock::now() + std::chrono::seconds(1);
   for (const auto& lease : unused_) {
+    if (lease.ttl <= kLeftToExpire) continue;
     if (BootClock::now() >= deadline) return;
     if (!api_->Revoke(lease.id, deadline)) return;
   }

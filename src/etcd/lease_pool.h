@@ -20,12 +20,12 @@ class LeasePool {
   explicit LeasePool(std::shared_ptr<Api> api) : api_(std::move(api)) {}
   LeasePool(const LeasePool&) = delete;
   LeasePool& operator=(const LeasePool&) = delete;
-  // Revokes what is left; blocks for at most a second. What could not be revoked expires.
+  // Revokes leases of more than 15 s; blocks for at most a second. The others expire by themselves.
   ~LeasePool();
 
   // An unused lease that has at least half of its TTL left, or a new one. Errors as of Api::Grant.
   Result<Granted> Take(std::chrono::seconds ttl, BootTime deadline);
-  // For another claim, or to be revoked with the pool.
+  // For another claim, or to end with the pool.
   void Return(const QueueMachine::LeaseUse& lease);
 
  private:

@@ -204,10 +204,14 @@ Result<Holder> EtcdBackend::Release(const Handle& handle, BootTime deadline) {
                  {.marker = own->marker.value_or(etcd::MarkerValue{}), .finished = {}}),
              deadline);
   if (!released) return Fail(released.error());
+  const auto member = etcd::DecodeMember(own->member).value_or(etcd::MemberValue{});
   if (own->member.lease != etcd::kNoLease) {
-    store_->leases.Return({.id = own->member.lease, .reusable = false, .ttl = {}, .kept = {}});
+    store_->leases.Return({.id = own->member.lease,
+                           .reusable = false,
+                           .ttl = std::chrono::ceil<std::chrono::seconds>(member.ttl),
+                           .kept = BootClock::now()});
   }
-  return etcd::DecodeMember(own->member).value_or(etcd::MemberValue{}).holder;
+  return member.holder;
 }
 
 Result<LockStatus> EtcdBackend::Status(const std::string& lock, BootTime deadline) {
