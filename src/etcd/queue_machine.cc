@@ -211,8 +211,8 @@ void QueueMachine::OnReport(const std::string& watched, const WatchReport& repor
       OnMemberEvent(*at, event, received.boot);
     } else if (const auto on = std::ranges::find_if(older_, is_marker); on != older_.end()) {
       OnMarkerEvent(*on, event, received.boot);
-    } else if (event.deleted) {
-      // A key of somebody else, or of a claim that only the ranks know.
+    } else if (event.deleted && event.now.key != watched) {
+      // In a watched range: a key of somebody else, or of a claim that only the ranks know.
       scan_needed_ = true;
     }
   }

@@ -155,6 +155,8 @@ std::optional<Action> QueueMachine::NextKnowledge(Moment now) {
 }
 
 std::vector<LockKeys::Bounds> QueueMachine::WantedWatches() {
+  // The marker of a member that has just gone is being waited for.
+  if (confirm_at_ != BootTime{}) return watched_;
   const auto one = [](std::string key) {
     return LockKeys::Bounds{.begin = std::move(key), .end = {}};
   };
