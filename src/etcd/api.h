@@ -46,7 +46,8 @@ struct KeyValue {
   LeaseId lease = kNoLease;
 };
 
-// A condition on one key; an absent key has revisions 0 and no value.
+// A condition on one key; an absent key has revisions 0 and no value. With `end` on every key in
+// [key, end), and if there is none, as on one absent key.
 struct Compare {
   enum class Target : std::uint8_t { kCreateRevision, kModRevision, kValue };
   enum class Relation : std::uint8_t { kEqual, kNotEqual, kLess, kGreater };
@@ -55,6 +56,7 @@ struct Compare {
   Relation relation = Relation::kEqual;
   Revision revision = 0;  // for the revision targets
   std::string value;      // for kValue
+  std::string end = {};
 };
 
 struct Put {

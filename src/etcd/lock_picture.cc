@@ -38,10 +38,12 @@ LockContents ReadLockContents(const TransactionReply& reply) {
           .slots = One(FoundAt(reply, 3))};
 }
 
-LockPicture DrawLock(std::string name, const LockKeys& keys, const LockContents& contents) {
+Result<LockPicture> DrawLock(std::string name, const LockKeys& keys, const LockContents& contents) {
   LockPicture picture{.name = std::move(name)};
   if (contents.slots) {
-    picture.slots = DecodeSlots(*contents.slots).value_or(SlotsValue{});
+    const auto slots = DecodeSlots(*contents.slots);
+    if (!slots) return Fail(slots.error());
+    picture.slots = *slots;
     picture.slots_said = true;
   }
   std::map<std::string, Claimed> by_id;
@@ -51,7 +53,10 @@ LockPicture DrawLock(std::string name, const LockKeys& keys, const LockContents&
     Claimed claimed{.id = *id, .key = marker.key, .created = marker.create_revision};
     claimed.alive = false;
     claimed.marker_known = true;
-    claimed.marker = DecodeMarker(marker).value_or(MarkerValue{});
+    claimed.marker_mod = marker.mod_revision;
+    auto value = DecodeMarker(marker);
+    if (!value) return Fail(std::move(value.error()));
+    claimed.marker = std::move(*value);
     claimed.ended = claimed.marker.state != MarkerState::kLive;
     claimed.member.holder = claimed.marker.holder;
     claimed.member.kind = claimed.marker.kind;
@@ -70,7 +75,9 @@ LockPicture DrawLock(std::string name, const LockKeys& keys, const LockContents&
       continue;
     }
     claimed.id = *id;
-    claimed.member = DecodeMember(member).value_or(MemberValue{});
+    auto value = DecodeMember(member);
+    if (!value) return Fail(std::move(value.error()));
+    claimed.member = std::move(*value);
   }
   for (auto& [id, claimed] : by_id) picture.claims.push_back(std::move(claimed));
   std::ranges::sort(picture.claims, {}, &Claimed::created);
@@ -84,8 +91,9 @@ std::vector<const Claimed*> LockPicture::Holders() const {
   for (const Claimed& claimed : claims) {
     if (claimed.ended || static_cast<int>(holders.size()) >= places) continue;
     // Of those who queue by the tail only the first may hold.
-    const bool by_tail = claimed.marker_known && claimed.marker.slots == 1;
-    if (claimed.alive && by_tail && !claimed.foreign && tail_turns-- <= 0) continue;
+    const bool by_rank = claimed.marker_known && claimed.marker.slots > 1;
+    if (claimed.alive && by_rank && claimed.member.phase != MemberPhase::kHeld) continue;
+    if (claimed.alive && !by_rank && !claimed.foreign && tail_turns-- <= 0) continue;
     if (claimed.alive && claimed.member.phase == MemberPhase::kWaiting) continue;
     holders.push_back(&claimed);
   }

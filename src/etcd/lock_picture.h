@@ -34,6 +34,7 @@ struct Claimed {
   MemberValue member;
   MarkerValue marker;
   bool marker_known = false;
+  Revision marker_mod = 0;
 };
 
 struct LockPicture {
@@ -42,14 +43,15 @@ struct LockPicture {
   bool slots_said = false;
   std::vector<Claimed> claims;  // oldest first
 
-  // Those that hold or may hold, oldest first: members that it is the turn of, and members that are
-  // gone while their work may go on.
+  // Those that hold or may hold, oldest first: of those that count ranks, the ones that said so; of
+  // those that queue by the tail, the first; and those whose member is gone while their work may go
+  // on.
   std::vector<const Claimed*> Holders() const;
   // How many wait behind them.
   int Waiting() const;
 };
 
-// Values that cannot be read count as claims of unknown holders.
-LockPicture DrawLock(std::string name, const LockKeys& keys, const LockContents& contents);
+// kUnsupported: a value cannot be read; the message names its key.
+Result<LockPicture> DrawLock(std::string name, const LockKeys& keys, const LockContents& contents);
 
 }  // namespace monopod::etcd

@@ -131,9 +131,13 @@ Transaction ReleaseTransaction(const LockKeys& keys, const Standing& own,
   return release;
 }
 
-Transaction DropClaimTransaction(const LockKeys& keys, const Standing& own) {
+Transaction DropClaimTransaction(const LockKeys& keys, const Standing& own,
+                                 std::span<const FinishedMarker> finished) {
   Transaction drop{.compares = {IsTail(keys, own.id)}};
   drop.otherwise = {Delete{keys.Member(own.id)}, Delete{keys.Marker(own.id)}};
+  for (const FinishedMarker& marker : finished) {
+    drop.otherwise.emplace_back(Delete{keys.Marker(marker.id)});
+  }
   drop.then = drop.otherwise;
   drop.then.emplace_back(Delete{keys.Tail()});
   return drop;

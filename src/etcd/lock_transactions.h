@@ -78,7 +78,8 @@ struct ReleaseRequest {
 Transaction ReleaseTransaction(const LockKeys& keys, const Standing& own,
                                const ReleaseRequest& request);
 // The same for a store that is full and takes no puts.
-Transaction DropClaimTransaction(const LockKeys& keys, const Standing& own);
+Transaction DropClaimTransaction(const LockKeys& keys, const Standing& own,
+                                 std::span<const FinishedMarker> finished);
 // Whether the member still stood when the release landed.
 bool MemberStood(const TransactionReply& release);
 

@@ -52,6 +52,8 @@ QueueMachine::QueueMachine(protocol::Claim claim, LockKeys keys,
 }
 
 Action QueueMachine::Next(Moment now) {
+  if (last_moment_ == BootTime{}) began_ = now.boot;
+  last_moment_ = now.boot;
   if (!events_.empty()) {
     TellAction tell{std::move(events_.front())};
     events_.pop_front();
@@ -69,12 +71,13 @@ Action QueueMachine::Next(Moment now) {
 
 void QueueMachine::OnGrant(const Result<Granted>& reply, Moment sent, Moment received) {
   if (!reply) {
-    OnFailure(reply.error(), sent, received);
+    OnFailure(reply.error(), received);
     return;
   }
-  OnContact();
+  // One that was left over says nothing of etcd now.
+  if (reply->kept >= sent.boot) OnContact();
   Lease& lease = lease_.asked ? lease_ : short_lease_;
-  lease.asked = false;
+  lease_.asked = false;
   lease.id = reply->id;
   lease.kept = reply->kept;
 }
@@ -83,14 +86,16 @@ void QueueMachine::OnKeepAlive(const Result<std::chrono::seconds>& reply, Moment
                                Moment received) {
   LoseIfExpired(received.boot);
   Lease& lease = lease_.asked ? lease_ : short_lease_;
-  lease.asked = false;
+  lease_.asked = false;
   if (reply) {
     OnContact();
     lease.kept = sent.boot;
     return;
   }
   if (reply.error().code != ErrorCode::kNotFound) {
-    OnFailure(reply.error(), sent, received);
+    // It has time left, and proofs must not wait for it.
+    lease.try_at = received.boot + claim_.times.attempt / 4;
+    last_error_ = reply.error();
     return;
   }
   // A deposed leader may say so in error: the member itself tells.
@@ -99,9 +104,9 @@ void QueueMachine::OnKeepAlive(const Result<std::chrono::seconds>& reply, Moment
   prove_now_ = state_ == State::kHolding;
 }
 
-void QueueMachine::OnRevoke(const Result<void>& reply, Moment sent, Moment received) {
+void QueueMachine::OnRevoke(const Result<void>& reply, Moment received) {
   if (!reply && reply.error().code != ErrorCode::kNotFound) {
-    OnFailure(reply.error(), sent, received);
+    OnFailure(reply.error(), received);
     return;
   }
   OnContact();
@@ -111,9 +116,9 @@ void QueueMachine::OnRevoke(const Result<void>& reply, Moment sent, Moment recei
   revoked_ = true;
 }
 
-void QueueMachine::OnLease(const Result<TimeToLive>& reply, Moment sent, Moment received) {
+void QueueMachine::OnLease(const Result<TimeToLive>& reply, Moment received) {
   if (!reply) {
-    OnFailure(reply.error(), sent, received);
+    OnFailure(reply.error(), received);
     return;
   }
   OnContact();
@@ -156,17 +161,17 @@ void QueueMachine::OnTransaction(const Result<TransactionReply>& reply, Moment s
       Lose("its key is gone: the lease expired or was revoked, or somebody deleted it");
       return;
     }
-    OnFailure(reply.error(), sent, received);
+    OnFailure(reply.error(), received);
     return;
   }
   OnContact();
   switch (call_) {
     case Call::kClaim: ClaimAnswered(*reply, sent.boot); return;
     case Call::kScan:
-      if (reply->revision >= own_.token) TakeScan(ReadScanReply(*reply), received);
+      if (IsFresh(*reply, received)) TakeScan(ReadScanReply(*reply), received);
       return;
     case Call::kLook:
-      if (reply->revision >= own_.token) TakeLook(ReadLookReply(*reply), received);
+      if (IsFresh(*reply, received)) TakeLook(ReadLookReply(*reply), received);
       return;
     case Call::kProve: ProveAnswered(*reply, sent, received); return;
     case Call::kWhoHolds: OwnerAnswered(*reply); return;
@@ -197,6 +202,7 @@ void QueueMachine::OnReport(const std::string& watched, const WatchReport& repor
     // What was missed only a look can tell, and only once the watch goes on.
     started_.erase(watched);
     look_needed_ = true;
+    prove_now_ = state_ == State::kHolding;
     watch_patience_ = received.boot + claim_.times.attempt;
     return;
   }
@@ -205,6 +211,7 @@ void QueueMachine::OnReport(const std::string& watched, const WatchReport& repor
       if (event.deleted) position_lost_ = true;
       continue;
     }
+    if (state_ != State::kQueued) continue;
     const auto is_member = [&](const Older& one) { return keys_.Member(one.id) == event.now.key; };
     const auto is_marker = [&](const Older& one) { return keys_.Marker(one.id) == event.now.key; };
     if (const auto at = std::ranges::find_if(older_, is_member); at != older_.end()) {
@@ -216,7 +223,7 @@ void QueueMachine::OnReport(const std::string& watched, const WatchReport& repor
       scan_needed_ = true;
     }
   }
-  DropEndedHead();
+  if (state_ == State::kQueued) DropEndedHead();
 }
 
 void QueueMachine::Stop(BootTime end_by) {
@@ -263,15 +270,34 @@ Action QueueMachine::Transact(Call call, Transaction transaction, Moment now) {
 
 std::optional<Action> QueueMachine::NextKeepAlive(Moment now) {
   for (Lease* lease : {&lease_, &short_lease_}) {
-    if (lease->id == kNoLease || now.boot < lease->kept + KeepEvery()) continue;
+    if (lease->id == kNoLease || now.boot < std::max(lease->kept + KeepEvery(), lease->try_at)) {
+      continue;
+    }
     lease_.asked = lease == &lease_;
     return KeepAliveAction{.lease = lease->id, .deadline = CallDeadline(now.boot)};
   }
   return std::nullopt;
 }
 
+BootTime QueueMachine::NextKeepAt() const {
+  BootTime next = BootTime::max();
+  for (const Lease* lease : {&lease_, &short_lease_}) {
+    if (lease->id == kNoLease) continue;
+    next = std::min(next, std::max(lease->kept + KeepEvery(), lease->try_at));
+  }
+  return next;
+}
+
+// An answer from before the own claim says nothing of what is ahead of it.
+bool QueueMachine::IsFresh(const TransactionReply& reply, Moment received) {
+  if (reply.revision >= own_.token) return true;
+  retry_at_ = received.boot + kFirstBackoff;
+  return false;
+}
+
 BootTime QueueMachine::CallDeadline(BootTime now) const {
   const BootTime attempt = now + claim_.times.attempt;
+  if (state_ == State::kQueued && !contacted_) return std::min(attempt, ContactBy());
   if (state_ == State::kEnding) return std::min(attempt, end_by_);
   if (state_ == State::kHolding && told_) return std::min(attempt, proof_ + claim_.times.term);
   return attempt;
@@ -286,9 +312,8 @@ nanoseconds QueueMachine::LookEvery() const {
   return std::min<nanoseconds>(claim_.times.ttl, kShortLease) / 2;
 }
 
-void QueueMachine::OnFailure(const Error& error, Moment sent, Moment received) {
+void QueueMachine::OnFailure(const Error& error, Moment received) {
   last_error_ = error;
-  if (backoff_ == nanoseconds(0)) failing_since_ = sent.boot;
   const nanoseconds longest = std::max(kFirstBackoff, nanoseconds(claim_.times.attempt) / 2);
   backoff_ = std::clamp<nanoseconds>(2 * backoff_, kFirstBackoff, longest);
   retry_at_ = received.boot + backoff_;
@@ -309,7 +334,7 @@ void QueueMachine::Fail(Error error) {
     return;
   }
   ending_error_ = std::move(error);
-  Stop(retry_at_ + claim_.store_timeout);
+  Stop(last_moment_ + claim_.store_timeout);
 }
 
 Action QueueMachine::Finish(Outcome outcome, Error error) {

@@ -89,8 +89,8 @@ class QueueMachine {
   // `sent` is the moment before the call was made.
   void OnGrant(const Result<Granted>& reply, Moment sent, Moment received);
   void OnKeepAlive(const Result<std::chrono::seconds>& reply, Moment sent, Moment received);
-  void OnRevoke(const Result<void>& reply, Moment sent, Moment received);
-  void OnLease(const Result<TimeToLive>& reply, Moment sent, Moment received);
+  void OnRevoke(const Result<void>& reply, Moment received);
+  void OnLease(const Result<TimeToLive>& reply, Moment received);
   void OnTransaction(const Result<TransactionReply>& reply, Moment sent, Moment received);
   // `watched` is the beginning of what is watched.
   void OnReport(const std::string& watched, const WatchReport& report, Moment received);
@@ -131,8 +131,9 @@ class QueueMachine {
   struct Lease {
     LeaseId id = kNoLease;
     std::chrono::seconds ttl{0};
-    BootTime kept{};
-    bool asked = false;  // its grant is what is being asked for
+    BootTime kept{};     // when the request that started its present term was sent
+    BootTime try_at{};   // not kept alive before, since the last try failed
+    bool asked = false;  // of the first: it is the one that is being asked for
   };
   // A claim before this one that is not known to be over.
   struct Older {
@@ -157,6 +158,8 @@ class QueueMachine {
 
   // Everything older, and what follows from it: queue_machine_older.cc.
   void TakeScan(const ScanReply& scan, Moment received);
+  void TakeUnmarked(const std::vector<KeyValue>& members, std::vector<Older>& found,
+                    BootTime received);
   void TakeLook(const LookReply& look, Moment received);
   bool TakeOwnMember(const std::optional<KeyValue>& member);
   bool TakeSlots(const std::optional<KeyValue>& slots);
@@ -172,6 +175,7 @@ class QueueMachine {
   Older* Youngest();
   Older* YoungestAlive();
   BootTime OverAt(const Older& older) const;
+  static BootTime CountedFrom(const Older& older);
   int AheadCount(BootTime now) const;
   BootTime NextOverAt(BootTime now) const;
 
@@ -188,7 +192,7 @@ class QueueMachine {
   void TellStaleAndRecovering(Moment now);
   Action GiveUp(Moment now);
   void Requeue(bool marker_stood, BootTime now);
-  bool StoreTimedOut(Moment now) const;
+  BootTime ContactBy() const { return began_ + claim_.store_timeout; }
 
   // Holding, and ending: queue_machine_hold.cc.
   Action NextHolding(Moment now);
@@ -207,15 +211,18 @@ class QueueMachine {
 
   MemberValue OwnMember(MemberPhase phase, Moment now) const;
   MarkerValue OwnMarker() const;
+  LeaseId HoldingLease() const;
 
   // All.
   Action Transact(Call call, Transaction transaction, Moment now);
   std::optional<Action> NextKeepAlive(Moment now);
+  BootTime NextKeepAt() const;
   void LeaseIsGone(LeaseId lease);
+  bool IsFresh(const TransactionReply& reply, Moment received);
   BootTime CallDeadline(BootTime now) const;
   std::chrono::nanoseconds KeepEvery() const;
   std::chrono::nanoseconds LookEvery() const;
-  void OnFailure(const Error& error, Moment sent, Moment received);
+  void OnFailure(const Error& error, Moment received);
   void OnContact();
   void Fail(Error error);
   Action Finish(Outcome outcome, Error error = {});
@@ -229,8 +236,10 @@ class QueueMachine {
   std::optional<DoneAction> done_;
   Call call_ = Call::kClaim;
 
+  BootTime began_{};
+  BootTime last_moment_{};  // of Next
+
   // Contact with the store.
-  BootTime failing_since_{};
   BootTime retry_at_{};
   std::chrono::nanoseconds backoff_{0};
   Error last_error_;

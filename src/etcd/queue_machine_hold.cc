@@ -35,15 +35,15 @@ Action QueueMachine::NextHolding(Moment now) {
         .deadline = std::min(now.boot + kAskWhyFor, CallDeadline(now.boot))};
   }
   const BootTime term_at = proof_ + claim_.times.term;
-  if (now.boot < retry_at_) return IdleAction{std::min(retry_at_, term_at)};
-  if (auto action = NextKeepAlive(now)) return *std::move(action);
+  if (now.boot < retry_at_) return AwaitAction{std::min(retry_at_, term_at)};
   const BootTime renew_at =
       proof_ + claim_.times.renew - Jitter(claim_.holder.instance, claim_.times.renew);
   if (now.boot >= renew_at || std::exchange(prove_now_, false)) {
     finished_.clear();
-    return Prove(MemberPhase::kHeld, member_lease_, now);
+    return Prove(MemberPhase::kHeld, HoldingLease(), now);
   }
-  return AwaitAction{std::min({renew_at, lease_.kept + KeepEvery(), term_at})};
+  if (auto action = NextKeepAlive(now)) return *std::move(action);
+  return AwaitAction{std::min({renew_at, NextKeepAt(), term_at})};
 }
 
 // Writes the own member. Only this, and only if it landed, extends a tenure.
@@ -160,6 +160,15 @@ Action QueueMachine::NextEnding(Moment now) {
   if (now.boot < not_before_ || out_of_space_) {
     return Transact(Call::kDropMember, DropMemberTransaction(keys_, own_.id), now);
   }
+  // What is over is tidied away; it does not stand between.
+  for (const Older& older : older_) {
+    if (older.marker_known && older.marker.state != MarkerState::kLive) {
+      tidy_later_.push_back({.id = older.id, .mod = older.marker_mod});
+    }
+  }
+  std::erase_if(older_, [](const Older& one) {
+    return one.marker_known && one.marker.state != MarkerState::kLive;
+  });
   GiveUpRequest request{.predecessor = {},
                         .alone = older_.empty() && looked_ && !scan_needed_ && !look_needed_,
                         .marker = OwnMarker(),
@@ -175,7 +184,9 @@ Action QueueMachine::NextEnding(Moment now) {
 Action QueueMachine::Release(Moment now) {
   // Whether it was gone before; what is heard of it from here on may be the own doing.
   if (!end_sent_) gone_before_release_ = position_lost_;
-  if (out_of_space_) return Transact(Call::kRelease, DropClaimTransaction(keys_, own_), now);
+  if (out_of_space_) {
+    return Transact(Call::kRelease, DropClaimTransaction(keys_, own_, tidy_later_), now);
+  }
   return Transact(Call::kRelease,
                   ReleaseTransaction(keys_, own_, {.marker = OwnMarker(), .finished = tidy_later_}),
                   now);
@@ -188,7 +199,7 @@ std::optional<Action> QueueMachine::NextCredit(Moment now) {
   std::vector<CreditWrite> credits;
   for (const Older& older : older_) {
     if (older.alive || !older.marker_known || older.marker.state != MarkerState::kLive) continue;
-    const BootTime since = std::min(older.counted_from, older.marker_read - older.marker.credit);
+    const BootTime since = CountedFrom(older);
     CreditWrite credit{.marker = {.id = older.id, .mod = older.marker_mod}, .value = older.marker};
     credit.value.credit = std::chrono::floor<milliseconds>(
         std::clamp<nanoseconds>(now.boot - since, nanoseconds(0), protocol::kMaxTtl));
@@ -231,7 +242,17 @@ void QueueMachine::EndAnswered(const TransactionReply& reply, Moment received) {
                          .detail = "its key was gone before it was released"});
     }
   }
+  if (tainted_) {
+    // A claim of this ID may still land: it ends with its lease.
+    own_.token = 0;
+    return;
+  }
   Finish(ending_error_ ? Outcome::kFailed : ending_as_, ending_error_.value_or(Error{}));
+}
+
+// What the member of a holder stands on.
+LeaseId QueueMachine::HoldingLease() const {
+  return claim_.kind == HoldKind::kSticky ? kNoLease : lease_.id;
 }
 
 MemberValue QueueMachine::OwnMember(MemberPhase phase, Moment now) const {

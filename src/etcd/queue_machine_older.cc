@@ -37,10 +37,32 @@ void QueueMachine::TakeScan(const ScanReply& scan, Moment received) {
     }
     found.push_back(std::move(older));
   }
+  TakeUnmarked(scan.members, found, received.boot);
   older_ = std::move(found);
   TakeForeign(scan.members);
   DropEndedHead();
   looked_ = true;
+}
+
+// Members whose markers somebody deleted by hand: they hold all the same, and are waited for by
+// what they said themselves.
+void QueueMachine::TakeUnmarked(const std::vector<KeyValue>& members, std::vector<Older>& found,
+                                BootTime received) {
+  for (const KeyValue& member : members) {
+    const auto id = keys_.IdOfMember(member.key);
+    if (!id || std::ranges::find(found, *id, &Older::id) != found.end()) continue;
+    Older unmarked{.id = *id, .created = member.create_revision};
+    SawMember(unmarked, member, received);
+    unmarked.marker.kill = unmarked.member.kill;
+    unmarked.marker.holder = unmarked.member.holder;
+    found.push_back(std::move(unmarked));
+  }
+  for (Older& known : older_) {
+    if (known.marker_known || known.member_mod == 0) continue;
+    if (std::ranges::find(found, known.id, &Older::id) != found.end()) continue;
+    SawMemberGone(known, received, {});
+    if (OverAt(known) > received) found.push_back(known);
+  }
 }
 
 void QueueMachine::TakeLook(const LookReply& look, Moment received) {
@@ -196,9 +218,13 @@ BootTime QueueMachine::OverAt(const Older& older) const {
   if (older.member.phase == MemberPhase::kWaiting) kill = milliseconds(0);
   kill = std::max(kill, older.marker.owed);
   if (kill == milliseconds(0)) return BootTime::min();
-  const nanoseconds recovery = protocol::RecoveryTime(kill) + claim_.lock_delay;
-  // What others have watched, or what this claim has, whichever is longer, never the sum.
-  return std::min(older.counted_from, older.marker_read - older.marker.credit) + recovery;
+  return CountedFrom(older) + protocol::RecoveryTime(kill) + claim_.lock_delay;
+}
+
+// What others have watched, or what this claim has, whichever is longer, never the sum.
+BootTime QueueMachine::CountedFrom(const Older& older) {
+  if (older.marker.credit == milliseconds(0)) return older.counted_from;
+  return std::min(older.counted_from, older.marker_read - older.marker.credit);
 }
 
 int QueueMachine::AheadCount(BootTime now) const {

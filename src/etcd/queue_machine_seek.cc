@@ -27,7 +27,7 @@ bool SameWatch(const LockKeys::Bounds& a, const LockKeys::Bounds& b) {
 }  // namespace
 
 Action QueueMachine::NextQueued(Moment now) {
-  if (StoreTimedOut(now)) {
+  if (!contacted_ && backoff_ > nanoseconds(0) && now.boot >= ContactBy()) {
     const bool full = last_error_.code == ErrorCode::kOutOfSpace;
     Fail({full ? ErrorCode::kOutOfSpace : ErrorCode::kUnavailable,
           fmt::format("etcd could not be used in time: {}", last_error_.message)});
@@ -36,7 +36,8 @@ Action QueueMachine::NextQueued(Moment now) {
   const bool time_is_up = claim_.give_up_at && now.boot >= *claim_.give_up_at;
   if (time_is_up && contacted_ && backoff_ > nanoseconds(0)) return GiveUp(now);
   if (now.boot < retry_at_) {
-    return IdleAction{std::min(retry_at_, claim_.give_up_at.value_or(BootTime::max()))};
+    const BootTime limit = contacted_ ? claim_.give_up_at.value_or(BootTime::max()) : ContactBy();
+    return AwaitAction{std::min(retry_at_, limit)};
   }
   if (lease_.id == kNoLease) {
     lease_.asked = true;
@@ -53,6 +54,10 @@ Action QueueMachine::NextQueued(Moment now) {
 }
 
 Action QueueMachine::NextClaim(Moment now) {
+  if (auto error = slots_mod_ != 0 ? CheckSlots(slots_.slots) : std::nullopt) {
+    Fail(*std::move(error));
+    return Next(now);
+  }
   own_.id = MakeId(lease_.id, claim_.holder.instance);
   rule_slots_ = slots_.slots;
   const bool first_use = slots_mod_ == 0 && slots_.slots > 1;
@@ -129,13 +134,16 @@ std::optional<Action> QueueMachine::NextKnowledge(Moment now) {
     watched_ = wanted;
     return WatchAction{wanted};
   }
-  const bool ahead = !older_.empty() || !foreign_.empty() || scan_needed_;
+  const bool ahead =
+      !older_.empty() || !foreign_.empty() || scan_needed_ || !ended_foreign_.empty();
   if (!ahead) return std::nullopt;
-  if (look_needed_ && started_.size() < watched_.size() && now.boot < watch_patience_) {
-    return AwaitAction{watch_patience_};
+  const bool time_is_up = claim_.give_up_at && now.boot >= *claim_.give_up_at;
+  if (look_needed_ && started_.size() < watched_.size() && now.boot < watch_patience_ &&
+      !time_is_up) {
+    return AwaitAction{std::min(watch_patience_, claim_.give_up_at.value_or(BootTime::max()))};
   }
   const bool by_rank = rule_slots_ > 1 || !foreign_.empty();
-  if (look_needed_ || now.boot >= look_at_) {
+  if (look_needed_ || (now.boot >= look_at_ && (!older_.empty() || !foreign_.empty()))) {
     const Older* youngest = YoungestAlive();
     if (by_rank || youngest == nullptr) {
       scan_needed_ = true;
@@ -192,12 +200,13 @@ Action QueueMachine::NextTurn(Moment now) {
     }
     finished_.push_back({.id = older.id, .mod = older.marker_mod});
   }
-  const bool sticky = claim_.kind == HoldKind::kSticky;
-  const LeaseId lease = sticky ? kNoLease : lease_.id;
+  const LeaseId lease = HoldingLease();
   const bool says_held = phase_ == MemberPhase::kHeld;
-  const bool stale = now.boot - proof_ > claim_.times.ttl / 4;
-  const bool must_write = !finished_.empty() || stale || member_lease_ != lease ||
-                          phase_ == MemberPhase::kWaiting || (by_rank && !says_held);
+  const bool stale = now.boot - proof_ > std::min(claim_.times.ttl / 4, claim_.times.renew);
+  // A write of unknown fate may move the member to another lease after this moment.
+  const bool must_write = !finished_.empty() || stale || !attempts_.empty() ||
+                          member_lease_ != lease || phase_ == MemberPhase::kWaiting ||
+                          (by_rank && !says_held);
   if (must_write) return Prove(MemberPhase::kHeld, lease, now);
   return TellHeld(now);
 }
@@ -220,9 +229,9 @@ Action QueueMachine::AwaitTurn(Moment now) {
     return Prove(MemberPhase::kWaiting, short_lease_.id, now);
   }
   if (auto action = NextWaitingTold(now)) return *std::move(action);
-  BootTime until = std::min({lease_.kept + KeepEvery(), look_at_, NextOverAt(now.boot),
-                             claim_.give_up_at.value_or(BootTime::max())});
-  if (short_lease_.id != kNoLease) until = std::min(until, short_lease_.kept + KeepEvery());
+  BootTime until =
+      std::min({NextKeepAt(), NextOverAt(now.boot), claim_.give_up_at.value_or(BootTime::max())});
+  if (!older_.empty() || !foreign_.empty()) until = std::min(until, look_at_);
   if (now.boot < not_before_) until = std::min(until, not_before_);
   if (confirm_at_ != BootTime{}) until = std::min(until, confirm_at_);
   if (!waiting_told_ && live) until = std::min(until, ask_owner_at_);
@@ -283,7 +292,9 @@ Action QueueMachine::GiveUp(Moment now) {
 void QueueMachine::Requeue(bool marker_stood, BootTime now) {
   if (!marker_stood) {
     for (const Older& older : older_) {
-      carried_kill_ = std::max({carried_kill_, older.marker.kill, older.marker.owed});
+      // Of a predecessor that was never read, as much as of the own claim.
+      const milliseconds kill = older.marker_known ? older.marker.kill : claim_.times.kill;
+      carried_kill_ = std::max({carried_kill_, kill, older.marker.kill, older.marker.owed});
     }
     if (claim_.recovery_delay && carried_kill_ > milliseconds(0)) {
       not_before_ = std::max(not_before_, now + protocol::RecoveryTime(carried_kill_));
@@ -299,16 +310,10 @@ void QueueMachine::Requeue(bool marker_stood, BootTime now) {
   tidy_later_.clear();
   older_.clear();
   foreign_.clear();
-  watched_.clear();
-  started_.clear();
   attempts_.clear();
+  confirm_at_ = {};
   phase_ = MemberPhase::kQueued;
   position_lost_ = scan_needed_ = look_needed_ = looked_ = false;
-}
-
-bool QueueMachine::StoreTimedOut(Moment now) const {
-  return !contacted_ && backoff_ > nanoseconds(0) &&
-         now.boot - failing_since_ >= claim_.store_timeout;
 }
 
 }  // namespace monopod::etcd

@@ -150,9 +150,10 @@ Result<EtcdBackend::OwnMember> EtcdBackend::Find(const Handle& handle, BootTime 
       return own;
     }
   }
-  const LockPicture picture = etcd::DrawLock(handle.lock, keys, contents);
+  const auto picture = etcd::DrawLock(handle.lock, keys, contents);
+  if (!picture) return Fail(picture.error());
   LostHandle lost{.handle = handle, .holder_now = {}, .note = {}};
-  for (const Claimed& claimed : picture.claims) {
+  for (const Claimed& claimed : picture->claims) {
     if (claimed.alive && lost.holder_now.empty()) lost.holder_now = claimed.member.holder.name;
     if (!claimed.alive && etcd::NonceOfId(claimed.id) == handle.instance) {
       lost.note = claimed.marker.note;
@@ -224,7 +225,9 @@ Result<LockStatus> EtcdBackend::Status(const std::string& lock, BootTime deadlin
         ErrorCode::kNotFound,
         fmt::format("there is no lock \"{}\" now: one that is idle leaves nothing in etcd", lock));
   }
-  return StatusOf(etcd::DrawLock(lock, keys, contents));
+  return etcd::DrawLock(lock, keys, contents).map([](const auto& drawn) {
+    return StatusOf(drawn);
+  });
 }
 
 Result<std::vector<LockStatus>> EtcdBackend::List(BootTime deadline) {
@@ -250,7 +253,9 @@ Result<std::vector<LockStatus>> EtcdBackend::List(BootTime deadline) {
   }
   std::vector<LockStatus> statuses;
   for (const auto& [name, contents] : by_name) {
-    statuses.push_back(StatusOf(etcd::DrawLock(name, LockKeys(store_->prefix, name), contents)));
+    const auto picture = etcd::DrawLock(name, LockKeys(store_->prefix, name), contents);
+    if (!picture) return Fail(picture.error());
+    statuses.push_back(StatusOf(*picture));
   }
   return statuses;
 }
@@ -258,13 +263,21 @@ Result<std::vector<LockStatus>> EtcdBackend::List(BootTime deadline) {
 Result<SlotStatus> EtcdBackend::Break(const LockClient::BreakRequest& request,
                                       const std::string& note, BootTime deadline) {
   const LockKeys keys(store_->prefix, request.lock);
+  SlotStatus broken;
   while (true) {
     const auto reply = Ask(etcd::ReadLockTransaction(keys), deadline);
     if (!reply) return Fail(reply.error());
     const etcd::LockContents contents = etcd::ReadLockContents(*reply);
     if (contents.empty()) return Fail(NoSuchLock(request.lock));
-    const LockPicture picture = etcd::DrawLock(request.lock, keys, contents);
-    const auto holders = picture.Holders();
+    const auto picture = etcd::DrawLock(request.lock, keys, contents);
+    if (!picture) return Fail(picture.error());
+    // An earlier try whose answer was lost.
+    if (std::ranges::any_of(picture->claims, [&](const Claimed& claimed) {
+          return !claimed.alive && claimed.marker.note == note;
+        })) {
+      return broken;
+    }
+    const auto holders = picture->Holders();
     const auto at = std::ranges::find_if(holders, [&](const Claimed* claimed) {
       return claimed->alive && static_cast<Token>(claimed->created) == request.token;
     });
@@ -287,7 +300,8 @@ Result<SlotStatus> EtcdBackend::Break(const LockClient::BreakRequest& request,
     }
     const auto ended = Change(end, deadline);
     if (!ended) return Fail(ended.error());
-    if (ended->succeeded) return StatusOf(picture, hold);
+    broken = StatusOf(*picture, hold);
+    if (ended->succeeded) return broken;
     if (BootClock::now() >= deadline) return Fail(NoSuchHold(request));
   }
 }
@@ -298,15 +312,16 @@ Result<void> EtcdBackend::Create(const std::string& lock, int slots, BootTime de
     const auto reply = Ask(etcd::ReadLockTransaction(keys), deadline);
     if (!reply) return Fail(reply.error());
     const etcd::LockContents contents = etcd::ReadLockContents(*reply);
-    const LockPicture picture = etcd::DrawLock(lock, keys, contents);
-    const bool in_use = picture.slots_said || !contents.empty();
-    if (in_use && picture.slots.slots != slots) {
+    const auto picture = etcd::DrawLock(lock, keys, contents);
+    if (!picture) return Fail(picture.error());
+    const bool in_use = picture->slots_said || !contents.empty();
+    if (in_use && picture->slots.slots != slots) {
       return Fail(ErrorCode::kInvalidArgument,
                   fmt::format("the lock \"{}\" exists with {} slots, not {}: change it with "
                               "`monopod resize {} --slots {}`",
-                              lock, picture.slots.slots, slots, lock, slots));
+                              lock, picture->slots.slots, slots, lock, slots));
     }
-    if (picture.slots_said) return {};
+    if (picture->slots_said) return {};
     Transaction say{
         .compares = {ModifiedAt(keys.Slots(), 0), ModifiedAt(keys.Tail(), ModOf(contents.tail))},
         .then = {
@@ -320,47 +335,59 @@ Result<void> EtcdBackend::Create(const std::string& lock, int slots, BootTime de
   }
 }
 
+// Claims whose members are gone are waited for and tidied away: perhaps nobody else does.
+Result<void> EtcdBackend::TidyEnded(const LockKeys& keys, const LockPicture& picture,
+                                    GoneSince& gone_since, BootTime deadline) {
+  const BootTime now = BootClock::now();
+  for (const Claimed& claimed : picture.claims) {
+    if (claimed.alive || !claimed.marker_known) continue;
+    const BootTime since = gone_since.try_emplace(claimed.id, now).first->second;
+    const milliseconds kill = std::max(claimed.marker.kill, claimed.marker.owed);
+    if (!claimed.ended && now < since + protocol::RecoveryTime(kill)) continue;
+    const std::string marker = keys.Marker(claimed.id);
+    const auto tidied = Change({.compares = {ModifiedAt(marker, claimed.marker_mod),
+                                             ModifiedAt(keys.Member(claimed.id), 0)},
+                                .then = {etcd::Delete{marker}}},
+                               deadline);
+    if (!tidied) return Fail(tidied.error());
+  }
+  return {};
+}
+
 Result<bool> EtcdBackend::Resize(const ResizeRequest& request) {
   const LockKeys keys(store_->prefix, request.lock);
-  const auto deadline = [&] { return BootClock::now() + request.store_timeout; };
-  std::map<std::string, BootTime> gone_since;  // marker -> receipt of the first read without member
+  GoneSince gone_since;
   bool said = false;
   while (true) {
-    const auto reply = Ask(etcd::ReadLockTransaction(keys), deadline());
+    const BootTime deadline = BootClock::now() + request.store_timeout;
+    const auto reply = Ask(etcd::ReadLockTransaction(keys), deadline);
     if (!reply) return Fail(reply.error());
-    const BootTime received = BootClock::now();
     const etcd::LockContents contents = etcd::ReadLockContents(*reply);
     if (contents.empty()) return Fail(NoSuchLock(request.lock));
-    const LockPicture picture = etcd::DrawLock(request.lock, keys, contents);
-    if (said && picture.slots.slots != request.slots) {
+    const auto picture = etcd::DrawLock(request.lock, keys, contents);
+    if (!picture) return Fail(picture.error());
+    const SlotsValue& has = picture->slots;
+    if (said && has.slots != request.slots) {
       return Fail(ErrorCode::kConflict,
                   fmt::format("somebody else resized \"{}\" meanwhile", request.lock));
     }
-    // Claims whose members are gone are waited for and tidied away: perhaps nobody else does.
-    for (const Claimed& claimed : picture.claims) {
-      if (claimed.alive || !claimed.marker_known) continue;
-      const BootTime since = gone_since.try_emplace(claimed.key, received).first->second;
-      const milliseconds kill = std::max(claimed.marker.kill, claimed.marker.owed);
-      if (!claimed.ended && received < since + protocol::RecoveryTime(kill)) continue;
-      const auto marker = std::ranges::find(contents.markers, claimed.key, &etcd::KeyValue::key);
-      const auto tidied = Change({.compares = {ModifiedAt(claimed.key, marker->mod_revision),
-                                               ModifiedAt(keys.Member(claimed.id), 0)},
-                                  .then = {etcd::Delete{claimed.key}}},
-                                 deadline());
-      if (!tidied) return Fail(tidied.error());
+    if (auto tidied = TidyEnded(keys, *picture, gone_since, deadline); !tidied) {
+      return Fail(std::move(tidied.error()));
     }
-    const int had = std::max(picture.slots.slots, picture.slots.before);
-    const auto holders = static_cast<int>(picture.Holders().size());
-    const SlotsValue shall_be{.slots = request.slots, .before = holders > request.slots ? had : 0};
-    const bool stands = picture.slots_said && picture.slots == shall_be;
-    if (!stands) {
-      const auto resized = Change(ResizeTransaction(keys, contents, shall_be), deadline());
+    // First it is said, then looked at: one who read the larger number may begin until then.
+    said = said || (picture->slots_said && has.slots == request.slots);
+    const int had = std::max(has.slots, has.before);
+    const bool fits = said && static_cast<int>(picture->Holders().size()) <= request.slots;
+    const SlotsValue shall_be{.slots = request.slots,
+                              .before = had > request.slots && !fits ? had : 0};
+    if (!picture->slots_said || has != shall_be) {
+      const auto resized = Change(ResizeTransaction(keys, contents, shall_be), deadline);
       if (!resized) return Fail(resized.error());
       said = said || resized->succeeded;
       continue;
     }
-    if (shall_be.before == 0) return true;
-    if (received >= request.give_up_at) return false;
+    if (has.before == 0) return true;
+    if (BootClock::now() >= request.give_up_at) return false;
     WaitUntil(std::min(request.give_up_at, BootClock::now() + kPause), {});
   }
 }

@@ -1,11 +1,13 @@
 // Locks that are queues in etcd.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "src/etcd/lock_picture.h"
 #include "src/etcd/lock_values.h"
 #include "src/lock/backend.h"
 #include "src/lock/queue_driver.h"
@@ -16,6 +18,7 @@ class EtcdBackend : public Backend {
  public:
   explicit EtcdBackend(std::shared_ptr<EtcdStore> store) : store_(std::move(store)) {}
 
+  std::shared_ptr<EtcdStore> etcd() const override { return store_; }
   std::unique_ptr<Driver> NewDriver(protocol::Claim claim, EventSink sink) override;
   Result<void> Renew(const Handle& handle, BootTime deadline) override;
   Result<Holder> Release(const Handle& handle, BootTime deadline) override;
@@ -33,6 +36,10 @@ class EtcdBackend : public Backend {
     std::optional<etcd::MarkerValue> marker;
   };
   Result<OwnMember> Find(const Handle& handle, BootTime deadline);
+  // ID -> when its member was first seen to be gone.
+  using GoneSince = std::map<std::string, BootTime>;
+  Result<void> TidyEnded(const etcd::LockKeys& keys, const etcd::LockPicture& picture,
+                         GoneSince& gone_since, BootTime deadline);
   Result<etcd::TransactionReply> Ask(const etcd::Transaction& transaction, BootTime deadline);
   Result<etcd::TransactionReply> Change(const etcd::Transaction& transaction, BootTime deadline);
 

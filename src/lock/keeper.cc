@@ -56,7 +56,11 @@ void Keeper::Drive() {
     }
     const auto progress = driver_->Step(stopping ? std::stop_token() : wake_driver_.get_token());
     if (progress == Driver::Progress::kLost) Lose(driver_->last_event().detail);
-    if (progress == Driver::Progress::kDone) break;
+    if (progress == Driver::Progress::kDone) {
+      // Nobody asked for a release: whatever it was, nobody renews it any more.
+      if (!stopping) Lose(driver_->done().error.message);
+      break;
+    }
     if (!stopping) PublishTenure();
   }
   end_watch_.request_stop();

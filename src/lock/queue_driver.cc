@@ -37,12 +37,12 @@ Driver::Progress QueueDriver::Act(const std::stop_token& wake) {
                             },
                             [&](const etcd::RevokeAction& call) {
                               const auto reply = api.Revoke(call.lease, call.deadline);
-                              machine_.OnRevoke(reply, sent, MomentNow());
+                              machine_.OnRevoke(reply, MomentNow());
                               return Progress::kGoing;
                             },
                             [&](const etcd::AskLeaseAction& call) {
                               const auto reply = api.AskTimeToLive(call.lease, call.deadline);
-                              machine_.OnLease(reply, sent, MomentNow());
+                              machine_.OnLease(reply, MomentNow());
                               return Progress::kGoing;
                             },
                             [&](const etcd::TransactAction& call) {
