@@ -270,9 +270,7 @@ Action QueueMachine::Transact(Call call, Transaction transaction, Moment now) {
 
 std::optional<Action> QueueMachine::NextKeepAlive(Moment now) {
   for (Lease* lease : {&lease_, &short_lease_}) {
-    if (lease->id == kNoLease || now.boot < std::max(lease->kept + KeepEvery(), lease->try_at)) {
-      continue;
-    }
+    if (lease->id == kNoLease || now.boot < KeepAt(*lease)) continue;
     lease_.asked = lease == &lease_;
     return KeepAliveAction{.lease = lease->id, .deadline = CallDeadline(now.boot)};
   }
@@ -282,8 +280,7 @@ std::optional<Action> QueueMachine::NextKeepAlive(Moment now) {
 BootTime QueueMachine::NextKeepAt() const {
   BootTime next = BootTime::max();
   for (const Lease* lease : {&lease_, &short_lease_}) {
-    if (lease->id == kNoLease) continue;
-    next = std::min(next, std::max(lease->kept + KeepEvery(), lease->try_at));
+    if (lease->id != kNoLease) next = std::min(next, KeepAt(*lease));
   }
   return next;
 }
@@ -303,9 +300,9 @@ BootTime QueueMachine::CallDeadline(BootTime now) const {
   return attempt;
 }
 
-nanoseconds QueueMachine::KeepEvery() const {
-  return std::min<nanoseconds>(claim_.times.renew,
-                               short_lease_.id == kNoLease ? claim_.times.renew : kShortLease / 4);
+// A call takes less than this, so that renewals leave time for all else.
+BootTime QueueMachine::KeepAt(const Lease& lease) const {
+  return std::max(lease.kept + nanoseconds(lease.ttl) / 4, lease.try_at);
 }
 
 nanoseconds QueueMachine::LookEvery() const {

@@ -189,7 +189,8 @@ class QueueMachine {
   Action NextTurn(Moment now);
   Action AwaitTurn(Moment now);
   std::optional<Action> NextWaitingTold(Moment now);
-  void TellStaleAndRecovering(Moment now);
+  void TellStale(Moment now);
+  void TellRecovering(Moment now);
   Action GiveUp(Moment now);
   void Requeue(bool marker_stood, BootTime now);
   BootTime ContactBy() const { return began_ + claim_.store_timeout; }
@@ -197,6 +198,7 @@ class QueueMachine {
   // Holding, and ending: queue_machine_hold.cc.
   Action NextHolding(Moment now);
   Action NextEnding(Moment now);
+  GiveUpRequest HowToGiveUp();
   Action Release(Moment now);
   std::optional<Action> NextCredit(Moment now);
   Action Prove(MemberPhase phase, LeaseId lease, Moment now);
@@ -220,7 +222,7 @@ class QueueMachine {
   void LeaseIsGone(LeaseId lease);
   bool IsFresh(const TransactionReply& reply, Moment received);
   BootTime CallDeadline(BootTime now) const;
-  std::chrono::nanoseconds KeepEvery() const;
+  BootTime KeepAt(const Lease& lease) const;
   std::chrono::nanoseconds LookEvery() const;
   void OnFailure(const Error& error, Moment received);
   void OnContact();
@@ -265,6 +267,7 @@ class QueueMachine {
 
   // What is ahead.
   std::vector<Older> older_;
+  bool older_complete_ = false;  // else only the predecessor is known
   std::map<std::string, Foreign> foreign_;
   std::vector<Foreign> ended_foreign_;      // it is not known yet whether on purpose
   std::vector<FinishedMarker> tidy_later_;  // over, with the end of this claim

@@ -15,6 +15,8 @@ using std::chrono::nanoseconds;
 
 // The work of a holder whose key is gone goes on while it is asked why, but no longer than this.
 constexpr milliseconds kAskWhyFor(250);
+// A transaction has at most 128 operations.
+constexpr std::size_t kMostTidied = 50;
 
 // Renewals of many holders that started together drift apart: up to a tenth earlier.
 nanoseconds Jitter(const std::string& nonce, milliseconds renew) {
@@ -153,37 +155,48 @@ Action QueueMachine::NextEnding(Moment now) {
     }
     return Finish(ending_error_ ? Outcome::kFailed : ending_as_, ending_error_.value_or(Error{}));
   }
-  if (told_) return Release(now);
+  if (told_ && rule_slots_ == 1) return Release(now);
   if (auto action = NextCredit(now)) return *std::move(action);
+  if (told_) return Release(now);
   // Whoever comes next must wait for what this claim had to wait for; and a full store takes
   // nothing.
   if (now.boot < not_before_ || out_of_space_) {
     return Transact(Call::kDropMember, DropMemberTransaction(keys_, own_.id), now);
   }
-  // What is over is tidied away; it does not stand between.
-  for (const Older& older : older_) {
-    if (older.marker_known && older.marker.state != MarkerState::kLive) {
-      tidy_later_.push_back({.id = older.id, .mod = older.marker_mod});
-    }
-  }
-  std::erase_if(older_, [](const Older& one) {
+  return Transact(Call::kGiveUp, GiveUpTransaction(keys_, own_, HowToGiveUp()), now);
+}
+
+// The tail goes back to the youngest older claim if that is live and nothing that must be waited
+// for stands between; else whoever comes next must look at all of them.
+GiveUpRequest QueueMachine::HowToGiveUp() {
+  GiveUpRequest request{.predecessor = {}, .alone = false, .marker = OwnMarker(), .finished = {}};
+  const auto is_over = [](const Older& one) {
     return one.marker_known && one.marker.state != MarkerState::kLive;
-  });
-  GiveUpRequest request{.predecessor = {},
-                        .alone = older_.empty() && looked_ && !scan_needed_ && !look_needed_,
-                        .marker = OwnMarker(),
-                        .finished = tidy_later_};
-  // The tail goes back to the predecessor if nothing that is owed stands between.
+  };
+  for (const Older& older : older_) {
+    if (is_over(older)) tidy_later_.push_back({.id = older.id, .mod = older.marker_mod});
+  }
+  // Behind a predecessor that is over there may be others that were never looked at.
+  if (older_complete_) std::erase_if(older_, is_over);
+  request.finished = tidy_later_;
+  request.alone = older_complete_ && older_.empty() && looked_ && !scan_needed_ && !look_needed_;
   if (const Older* youngest = Youngest(); youngest != nullptr && youngest->alive &&
-                                          youngest->marker_known && youngest->marker.slots == 1) {
+                                          youngest->marker_known && !is_over(*youngest) &&
+                                          youngest->marker.slots == 1) {
     request.predecessor = youngest->id;
   }
-  return Transact(Call::kGiveUp, GiveUpTransaction(keys_, own_, request), now);
+  return request;
 }
 
 Action QueueMachine::Release(Moment now) {
   // Whether it was gone before; what is heard of it from here on may be the own doing.
   if (!end_sent_) gone_before_release_ = position_lost_;
+  // Where several may hold, ends of others can have become over meanwhile.
+  for (const Older& older : older_) {
+    if (older.alive || OverAt(older) > now.boot || tidy_later_.size() >= kMostTidied) continue;
+    tidy_later_.push_back({.id = older.id, .mod = older.marker_mod});
+  }
+  std::erase_if(older_, [&](const Older& one) { return !one.alive && OverAt(one) <= now.boot; });
   if (out_of_space_) {
     return Transact(Call::kRelease, DropClaimTransaction(keys_, own_, tidy_later_), now);
   }

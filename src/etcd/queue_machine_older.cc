@@ -39,6 +39,7 @@ void QueueMachine::TakeScan(const ScanReply& scan, Moment received) {
   }
   TakeUnmarked(scan.members, found, received.boot);
   older_ = std::move(found);
+  older_complete_ = true;
   TakeForeign(scan.members);
   DropEndedHead();
   looked_ = true;
@@ -190,6 +191,7 @@ void QueueMachine::DropEndedHead() {
   const Revision head = ended->created;
   tidy_later_.push_back({.id = ended->id, .mod = ended->marker_mod});
   std::erase_if(older_, [&](const Older& one) { return one.created <= head; });
+  older_complete_ = true;
   confirm_at_ = {};
   look_needed_ = scan_needed_;
   DropEndedHead();

@@ -87,6 +87,7 @@ void QueueMachine::ClaimAnswered(const TransactionReply& reply, BootTime sent) {
       older_.push_back({.id = claim.old_tail});
     }
     TakeForeign(claim.foreign);
+    older_complete_ = claim.old_tail.empty() && claim_request_.marker.slots == 1;
     looked_ = older_.empty() && !scan_needed_;
     if (claim_request_.first_use) slots_mod_ = reply.revision;
     return;
@@ -188,7 +189,7 @@ Action QueueMachine::NextTurn(Moment now) {
   const int ahead = AheadCount(now.boot);
   const bool my_turn = by_rank ? ahead < slots_.slots : ahead == 0;
   if (!my_turn || now.boot < not_before_ || confirm_at_ != BootTime{}) return AwaitTurn(now);
-  TellStaleAndRecovering(now);
+  TellStale(now);
   if (!events_.empty()) return Next(now);
   finished_.clear();
   for (const Older& older : older_) {
@@ -216,7 +217,10 @@ Action QueueMachine::AwaitTurn(Moment now) {
   if (looked_ && claim_.give_up_at && now.boot >= *claim_.give_up_at) return GiveUp(now);
   const bool live = YoungestAlive() != nullptr || !foreign_.empty();
   if (live && !claim_.wait_for_live_holder && confirm_at_ == BootTime{}) return GiveUp(now);
-  if (!live && confirm_at_ == BootTime{}) TellStaleAndRecovering(now);
+  if (!live && confirm_at_ == BootTime{}) {
+    TellStale(now);
+    TellRecovering(now);
+  }
   if (!events_.empty()) return Next(now);
   const bool long_ttl = lease_.ttl > kShortLease;
   if (long_ttl && live && phase_ != MemberPhase::kWaiting) {
@@ -250,13 +254,9 @@ std::optional<Action> QueueMachine::NextWaitingTold(Moment now) {
   return Next(now);
 }
 
-void QueueMachine::TellStaleAndRecovering(Moment now) {
-  const Older* longest = nullptr;
+void QueueMachine::TellStale(Moment now) {
   for (Older& older : older_) {
     if (older.alive || older.marker.state != MarkerState::kLive) continue;
-    if (OverAt(older) > now.boot && (longest == nullptr || OverAt(*longest) < OverAt(older))) {
-      longest = &older;
-    }
     if (std::exchange(older.stale_told, true)) continue;
     events_.push_back({.kind = EventKind::kStale,
                        .token = static_cast<Token>(older.created),
@@ -267,6 +267,14 @@ void QueueMachine::TellStaleAndRecovering(Moment now) {
                        .detail = older.marker.note.empty()
                                      ? "its key is gone and it did not say that its work is over"
                                      : older.marker.note});
+  }
+}
+
+void QueueMachine::TellRecovering(Moment now) {
+  const Older* longest = nullptr;
+  for (const Older& older : older_) {
+    if (older.alive || OverAt(older) <= now.boot) continue;
+    if (longest == nullptr || OverAt(*longest) < OverAt(older)) longest = &older;
   }
   if (longest == nullptr || std::exchange(recovering_told_, true)) return;
   events_.push_back({.kind = EventKind::kRecovering,
@@ -309,6 +317,7 @@ void QueueMachine::Requeue(bool marker_stood, BootTime now) {
   own_ = {};
   tidy_later_.clear();
   older_.clear();
+  older_complete_ = false;
   foreign_.clear();
   attempts_.clear();
   confirm_at_ = {};
