@@ -5,7 +5,9 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +15,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <random>
+#include <sstream>
 #include <utility>
 
 namespace monopod::testing {
@@ -36,7 +39,6 @@ std::string HttpGet(int port, const std::string& path) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const sockaddr_in address = Loopback(port);
   std::string answer;
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): so the sockets' API has it
   if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
     const std::string request = "GET " + path + " HTTP/1.0\r\n\r\n";
     (void)!send(fd, request.data(), request.size(), MSG_NOSIGNAL);
@@ -52,6 +54,26 @@ std::string HttpGet(int port, const std::string& path) {
   return answer;
 }
 
+// Keeps other tests from the port until this program ends: a name that only one can have.
+bool Reserve(int port) {
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string name = "monopod-test-port-" + std::to_string(port);
+  name.copy(address.sun_path + 1, sizeof(address.sun_path) - 1);
+  const bool reserved = bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  if (!reserved) close(fd);
+  return reserved;
+}
+
+bool CanListen(int port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const sockaddr_in address = Loopback(port);
+  const bool can = bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  close(fd);
+  return can;
+}
+
 std::string HttpUrl(int port) { return "http://127.0.0.1:" + std::to_string(port); }
 
 }  // namespace
@@ -62,12 +84,7 @@ int FreePort() {
   std::uniform_int_distribution<int> ports(12000, 32000);
   while (true) {
     const int port = ports(random);
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const sockaddr_in address = Loopback(port);
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): so the sockets' API has it
-    const bool free = bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
-    close(fd);
-    if (free) return port;
+    if (Reserve(port) && CanListen(port)) return port;
   }
 }
 
@@ -109,6 +126,7 @@ void EtcdServer::Launch() {
   // A pipe that nobody empties would stop it.
   const std::string log = directory_.File("log");
   process.before_exec = [&log] {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     const int fd = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
     dup2(fd, STDOUT_FILENO);
     dup2(fd, STDERR_FILENO);
@@ -132,12 +150,32 @@ void EtcdServer::AwaitHealthy() {
   if (!Eventually([this] { return Answers("/health", "\"health\":\"true\""); })) {
     Abort("etcd does not become healthy; its log:\n" + ReadFile(directory_.File("log")));
   }
+  // A new cluster agrees on its version a moment later, by entries of its own.
+  if (options_.tls) return;
+  const auto agreed = [this] {
+    const std::string version = HttpGet(client_port_, "/version");
+    const std::size_t at = version.find("\"etcdserver\":\"");
+    return at != std::string::npos &&
+           version.find("\"etcdcluster\":\"" + version.substr(at + 14, 4)) != std::string::npos;
+  };
+  if (!Eventually(agreed)) Abort("the members of etcd do not agree on a version");
 }
 
 bool EtcdServer::IsLeader() const { return Answers("/metrics", "\netcd_server_is_leader 1\n"); }
 
 bool EtcdServer::Answers(const std::string& path, const std::string& text) const {
   return HttpGet(metrics_port_, path).find(text) != std::string::npos;
+}
+
+double EtcdServer::Metric(const std::string& name, const std::string& labels) const {
+  std::istringstream metrics(HttpGet(metrics_port_, "/metrics"));
+  double sum = 0;
+  for (std::string line; std::getline(metrics, line);) {
+    const std::size_t end = line.find_first_of("{ ");
+    if (line.substr(0, end) != name || line.find(labels) == std::string::npos) continue;
+    sum += std::stod(line.substr(line.rfind(' ')));
+  }
+  return sum;
 }
 
 EtcdCluster::EtcdCluster(const EtcdOptions& options) {

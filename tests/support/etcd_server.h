@@ -2,7 +2,7 @@
 // start again.
 //
 // Elections take a quarter of a second, so that tests do not wait long; the shortest lease is
-// 1 s with it. The destructors kill what runs.
+// 1 s with it. The destructors kill what runs, and so does the end of the thread that started it.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +15,8 @@
 
 namespace monopod::testing {
 
-// Ports of this machine that nobody listened on a moment ago, and that the kernel gives to nobody
-// who does not ask for them.
+// A port of this machine that nobody listens on, that the kernel gives to nobody who does not ask
+// for it, and that no other test gets while this program runs.
 int FreePort();
 
 struct EtcdOptions {
@@ -41,6 +41,8 @@ class EtcdServer {
   void AwaitHealthy();
 
   bool IsLeader() const;
+  // The sum of a metric over all its labels that contain `labels`; 0 if there is none.
+  double Metric(const std::string& name, const std::string& labels = {}) const;
 
  private:
   friend class EtcdCluster;

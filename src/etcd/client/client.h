@@ -15,10 +15,10 @@
 //
 // While the machine is suspended, a call's deadline stands still.
 //
-// Threads: calls are made on the caller's thread; there is one more once something is watched, and
-// gRPC's own. A Watch must be destroyed before the client; it may be destroyed from within a
-// report. Whoever destroys one waits for a report of it that is being made, so must hold no lock
-// that the report wants.
+// Threads: calls are made on the caller's thread. One of the client's own drives the connections,
+// another makes the reports once something is watched, and gRPC has its own. A Watch must be
+// destroyed before the client; it may be destroyed from within a report. Whoever destroys one waits
+// for a report of it that is being made, so must hold no lock that the report wants.
 #pragma once
 
 #include <memory>

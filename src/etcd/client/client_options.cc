@@ -66,8 +66,9 @@ Result<std::string> ParseEndpoint(std::string_view text) {
   if (!port.empty()) {
     const bool has_colon = port.starts_with(':');
     port.remove_prefix(1);
-    const char* const end = port.data() + port.size();
-    const auto [rest, error] = std::from_chars(port.data(), end, number);
+    const char* const begin = port.data();
+    const char* const end = begin + port.size();
+    const auto [rest, error] = std::from_chars(begin, end, number);
     port_is_fine =
         has_colon && error == std::errc() && rest == end && number >= 1 && number <= 65535;
   }

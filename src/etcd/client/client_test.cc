@@ -212,7 +212,7 @@ TEST_F(ClientTest, ManyCallsAtOnceAllArrive) {
     }
   }
   EXPECT_EQ(failed, 0);
-  EXPECT_EQ(Values({.key = Key(""), .end = Key("~")}).size(), std::size_t{kThreads * kCalls});
+  EXPECT_EQ(Values({.key = Key(""), .end = Key("~")}).size(), std::size_t{kThreads} * kCalls);
 }
 
 }  // namespace

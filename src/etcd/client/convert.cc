@@ -22,6 +22,7 @@ pb::Compare::CompareResult RelationOf(Compare::Relation relation) {
 
 void Add(const Compare& compare, pb::Compare& to) {
   to.set_key(compare.key);
+  to.set_range_end(compare.end);
   to.set_result(RelationOf(compare.relation));
   switch (compare.target) {
     case Compare::Target::kCreateRevision:

@@ -112,6 +112,7 @@ void Endpoints::Open() {
   for (const std::string& name : names()) {
     endpoints_.push_back(std::make_shared<Endpoint>(
         name, grpc::CreateCustomChannel(Target(name), credentials, Arguments())));
+    driver_.Drive(endpoints_.back());
   }
 }
 

@@ -13,6 +13,7 @@
 #include "monopod/result.h"
 #include "src/base/clock.h"
 #include "src/etcd/client/client_options.h"
+#include "src/etcd/client/connection_driver.h"
 
 namespace monopod::etcd {
 
@@ -49,6 +50,7 @@ class Endpoints {
   void Open();
 
   const ClientOptions options_;
+  ConnectionDriver driver_;  // outlives the endpoints
   std::atomic<std::size_t> current_ = 0;
   mutable std::mutex mutex_;  // guards what follows
   std::unique_ptr<const Credentials> credentials_;

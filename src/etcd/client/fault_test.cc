@@ -27,7 +27,6 @@ using monopod::testing::ValuesOf;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 std::string DeadEndpoint() { return "127.0.0.1:" + std::to_string(FreePort()); }
 

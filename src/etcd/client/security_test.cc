@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
@@ -155,6 +156,20 @@ TEST(LoginTest, WatchGoesOnAfterTheTokenIsForgotten) {
   EXPECT_TRUE(await([&] { return events == 1; }));
 }
 
+TEST(LoginTest, WatchWithoutTheRightNeverStartsAndHindersNoOtherForLong) {
+  const EtcdServer server;
+  EnableAuthentication(server);
+  const auto client = ClientAs(server, "me", "secret");
+  std::atomic<int> denied = 0;
+  std::atomic<int> events = 0;
+  const auto theirs = client->StartWatch("theirs/a", "", [&](const WatchReport&) { ++denied; });
+  const auto mine = client->StartWatch("mine/a", "", [&](const WatchReport& report) {
+    events += static_cast<int>(report.events.size());
+  });
+  EXPECT_TRUE(Eventually([&] { return PutAt(*client, "mine/a") && events > 0; }));
+  EXPECT_EQ(denied, 0);
+}
+
 // A server with a certificate, and whoever is to trust it.
 struct TlsServer {
   explicit TlsServer(const monopod::testing::CertificateOptions& certificate = {},
@@ -166,7 +181,7 @@ struct TlsServer {
         .flags = {"--cert-file=" + self.files.certificate, "--key-file=" + self.files.key},
         .tls = true};
     if (asks_clients) {
-      options.flags.push_back("--client-cert-auth");
+      options.flags.emplace_back("--client-cert-auth");
       options.flags.push_back("--trusted-ca-file=" + self.authority.file());
     }
     return options;

@@ -18,6 +18,10 @@ bool Says(const grpc::Status& status, std::string_view text) {
 }
 
 std::string Reason(const grpc::Status& status, const Attempt& attempt) {
+  if (Says(status, "database space exceeded")) {
+    return fmt::format("its database is full, which raises the alarm NOSPACE ({})",
+                       status.error_message());
+  }
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
     return fmt::format("no answer within {}", FormatDuration(attempt.waited));
   }

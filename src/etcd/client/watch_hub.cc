@@ -17,6 +17,8 @@ using namespace std::chrono_literals;
 
 // How long a server may take to confirm a watch, or to give a token, before another is asked.
 constexpr BootClock::duration kPatience = 2s;
+// The first can be the token's fault.
+constexpr int kMostRefusals = 2;
 constexpr BootClock::duration kShortestDelay = 50ms;
 constexpr BootClock::duration kLongestDelay = 1s;
 
@@ -48,7 +50,9 @@ class WatchHub::Watcher {
 
   const WatchedRange& range() const { return range_; }
 
-  bool confirmed = false;  // by the server of the current stream; the hub's mutex guards it
+  // For the hub, guarded by its mutex.
+  bool confirmed = false;  // by the server of the current stream
+  int refusals = 0;        // since a stream broke
 
  private:
   const WatchedRange range_;
@@ -62,7 +66,7 @@ class WatchHub::Handle : public Watch {
   Handle(WatchHub& hub, Id id, std::shared_ptr<Watcher> watcher)
       : hub_(hub), id_(id), watcher_(std::move(watcher)) {}
   ~Handle() override {
-    hub_.Stop(id_, *watcher_);
+    hub_.Stop(id_);
     watcher_->End();
   }
 
@@ -88,20 +92,22 @@ std::unique_ptr<Watch> WatchHub::Start(WatchedRange range,
   const std::lock_guard lock(mutex_);
   const Id id = ++last_id_;
   watchers_.emplace(id, watcher);
-  if (stream_ != nullptr) {
-    ++awaited_;
-    stream_->Send(Creation(id, watcher->range()));
-  }
+  if (stream_ != nullptr) Create(id, *watcher);
   if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
   changed_.notify_all();
   return std::make_unique<Handle>(*this, id, std::move(watcher));
 }
 
-void WatchHub::Stop(Id id, Watcher& watcher) {
+// With the mutex held, and a stream.
+void WatchHub::Create(Id id, const Watcher& watcher) {
+  awaited_.push_back(id);
+  stream_->Send(Creation(id, watcher.range()));
+}
+
+void WatchHub::Stop(Id id) {
   const std::lock_guard lock(mutex_);
   watchers_.erase(id);
   if (stream_ == nullptr) return;
-  if (!watcher.confirmed) --awaited_;
   pb::WatchRequest request;
   request.mutable_cancel_request()->set_watch_id(id);
   stream_->Send(std::move(request));
@@ -109,7 +115,7 @@ void WatchHub::Stop(Id id, Watcher& watcher) {
 
 bool WatchHub::AnyAwaited() {
   const std::lock_guard lock(mutex_);
-  return awaited_ > 0;
+  return !awaited_.empty();
 }
 
 void WatchHub::Run() {
@@ -118,9 +124,9 @@ void WatchHub::Run() {
     Endpoints& endpoints = caller_.endpoints();
     const std::size_t index = endpoints.current();
     const BootTime began = BootClock::now();
-    RunStream(*endpoints.At(index));
-    ReportBroken();
-    endpoints.Leave(index);
+    const End end = RunStream(*endpoints.At(index));
+    if (end == End::kBroken) endpoints.Leave(index);
+    Report(end);
     const bool lived = BootClock::now() - began > kLongestDelay;
     delay = lived ? 0s : std::clamp(2 * delay, kShortestDelay, kLongestDelay);
   }
@@ -134,18 +140,21 @@ bool WatchHub::AwaitWork(BootClock::duration delay) {
   return !stopping_;
 }
 
-void WatchHub::RunStream(Endpoint& endpoint) {
+WatchHub::End WatchHub::RunStream(Endpoint& endpoint) {
   const auto token = caller_.login().Token(endpoint, BootClock::now() + kPatience);
-  if (!token) return;
+  if (!token) return End::kBroken;
   WatchStream stream(endpoint, *token);
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_) return;
+    if (stopping_) return End::kBroken;
     stream_ = &stream;
-    awaited_ = watchers_.size();
-    for (const auto& [id, watcher] : watchers_) stream.Send(Creation(id, watcher->range()));
+    awaited_.clear();
+    for (const auto& [id, watcher] : watchers_) {
+      if (watcher->refusals < kMostRefusals) Create(id, *watcher);
+    }
   }
   std::optional<BootTime> give_up = BootClock::now() + kPatience;
+  End end = End::kBroken;
   pb::WatchResponse response;
   while (true) {
     const WatchStream::Turn turn = stream.Next(give_up.value_or(BootTime::max()), response);
@@ -154,6 +163,7 @@ void WatchHub::RunStream(Endpoint& endpoint) {
     if (responded && !Understand(response)) {
       // It may be the token that the server does not like.
       caller_.login().Forget(*token);
+      end = End::kRefused;
       break;
     }
     if (!AnyAwaited()) {
@@ -164,6 +174,7 @@ void WatchHub::RunStream(Endpoint& endpoint) {
   }
   const std::lock_guard lock(mutex_);
   stream_ = nullptr;
+  return end;
 }
 
 // False if the server refused or ended a watch.
@@ -171,16 +182,20 @@ bool WatchHub::Understand(const pb::WatchResponse& response) {
   std::shared_ptr<Watcher> watcher;
   {
     const std::lock_guard lock(mutex_);
-    const auto found = watchers_.find(response.watch_id());
-    const bool ours = found != watchers_.end();
-    // Else it confirms that a watch was ended by us.
-    if (response.canceled()) return !response.created() && !ours;
-    if (!ours) return true;
-    watcher = found->second;
-    if (response.created()) {
-      watcher->confirmed = true;
-      --awaited_;
+    Id id = response.watch_id();
+    if (response.created() && !awaited_.empty()) {
+      id = awaited_.front();  // a refusal need not name it
+      awaited_.pop_front();
     }
+    const auto found = watchers_.find(id);
+    if (found != watchers_.end()) watcher = found->second;
+    if (response.canceled()) {
+      if (watcher != nullptr) ++watcher->refusals;
+      // Else it confirms that a watch was ended by us.
+      return !response.created() && watcher == nullptr;
+    }
+    if (watcher == nullptr) return true;
+    if (response.created()) watcher->confirmed = true;
   }
   if (response.created()) watcher->Report({.kind = WatchReport::Kind::kStarted});
   if (response.events().empty()) return true;
@@ -190,11 +205,13 @@ bool WatchHub::Understand(const pb::WatchResponse& response) {
   return true;
 }
 
-void WatchHub::ReportBroken() {
+// Tells those whose watch had started.
+void WatchHub::Report(End end) {
   std::vector<std::shared_ptr<Watcher>> broken;
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [id, watcher] : watchers_) {
+      if (end == End::kBroken) watcher->refusals = 0;
       if (std::exchange(watcher->confirmed, false)) broken.push_back(watcher);
     }
   }

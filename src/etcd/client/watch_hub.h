@@ -1,15 +1,16 @@
 // All watches of a client, on one stream, which is opened again wherever it breaks.
 //
-// The server forgets a stream's watches with it, and can stop listening to a stream after it
-// refused one watch (3.4). So any end and any refusal is answered alike: open a new stream, at the
-// next endpoint, and create all watches on it.
+// The server forgets a stream's watches with it, so all are created on the next one. A server of
+// 3.4 does not listen to a stream any more after it refused one watch. So that one is tried once
+// more on a new stream, with a new token, and left out after that until a stream breaks: whoever
+// started it is not allowed to read the keys either, and is told so there.
 //
 // Threads: one of its own, from the first watch on, which makes all reports. See client.h.
 #pragma once
 
 #include <condition_variable>
-#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -42,15 +43,17 @@ class WatchHub {
   class Handle;
   using Id = std::int64_t;  // on the wire; ours to choose
 
-  void Stop(Id id, Watcher& watcher);
+  void Stop(Id id);
   bool AnyAwaited();
+  void Create(Id id, const Watcher& watcher);
 
   // On the hub's thread.
   void Run();
   bool AwaitWork(BootClock::duration delay);
-  void RunStream(Endpoint& endpoint);
+  enum class End : std::uint8_t { kBroken, kRefused };
+  End RunStream(Endpoint& endpoint);
   bool Understand(const etcdserverpb::WatchResponse& response);
-  void ReportBroken();
+  void Report(End end);
 
   Caller& caller_;
   std::thread thread_;
@@ -59,8 +62,8 @@ class WatchHub {
   bool stopping_ = false;
   Id last_id_ = 0;
   std::map<Id, std::shared_ptr<Watcher>> watchers_;
-  std::size_t awaited_ = 0;        // watches that the server has yet to confirm
   WatchStream* stream_ = nullptr;  // while one is open
+  std::deque<Id> awaited_;         // what it was asked to create, and has yet to answer, in turn
 };
 
 }  // namespace monopod::etcd

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -10,14 +11,18 @@
 
 #include "tests/support/etcd_client.h"
 #include "tests/support/etcd_server.h"
+#include "tests/support/tcp_relay.h"
 
 namespace monopod::etcd {
 namespace {
 
 using namespace std::chrono_literals;
 using monopod::testing::ClientOf;
+using monopod::testing::EtcdCluster;
 using monopod::testing::EtcdServer;
+using monopod::testing::Eventually;
 using monopod::testing::Soon;
+using monopod::testing::TcpRelay;
 using ::testing::ElementsAre;
 using Kind = WatchReport::Kind;
 
@@ -155,6 +160,68 @@ TEST(WatchTest, LostConnectionIsToldAndTheWatchGoesOn) {
   EXPECT_THAT(first.words(), ElementsAre("started", "broken", "started", "put a=1"));
   ASSERT_TRUE(second.Await(3));
   EXPECT_THAT(second.words(), ElementsAre("started", "broken", "started"));
+}
+
+TEST(WatchTest, ServerThatConfirmsNoWatchIsLeft) {
+  EtcdServer server;
+  TcpRelay relay(server.port());
+  const auto client = ClientOf({relay.endpoint(), server.endpoint()});
+  Reports first;
+  Reports second;
+  const auto one = client->StartWatch("a", "", first.Callback());
+  ASSERT_TRUE(first.Await(1));
+  relay.Set(TcpRelay::Mode::kSwallowAnswers);
+  const auto two = client->StartWatch("b", "", second.Callback());
+  ASSERT_TRUE(first.Await(3));
+  ASSERT_TRUE(second.Await(1));
+  EXPECT_THAT(first.words(), ElementsAre("started", "broken", "started"));
+  EXPECT_THAT(second.words(), ElementsAre("started"));
+}
+
+TEST(WatchTest, WatchMovesWhenItsMemberDies) {
+  EtcdCluster cluster;
+  const auto client = ClientOf(
+      {cluster.member(0).endpoint(), cluster.member(1).endpoint(), cluster.member(2).endpoint()});
+  Reports reports;
+  const auto watch = client->StartWatch("a", "", reports.Callback());
+  ASSERT_TRUE(reports.Await(1));
+  cluster.member(0).Kill();
+  ASSERT_TRUE(reports.Await(3));
+  ASSERT_TRUE(Eventually([&] { return Do(*client, Put{"a", "1"}); }));
+  ASSERT_TRUE(reports.Await(4));
+  const auto words = reports.words();
+  EXPECT_EQ(words[1], "broken");
+  EXPECT_EQ(words[2], "started");
+  EXPECT_EQ(words.back(), "put a=1");
+}
+
+TEST(WatchTest, ManyWatchesComeAndGoWhileKeysChange) {
+  const EtcdServer server;
+  const auto client = ClientOf({server.endpoint()});
+  std::atomic<bool> stop = false;
+  const std::jthread writer([&] {
+    while (!stop) EXPECT_TRUE(Do(*client, Put{"a", "1"}));
+  });
+  std::vector<std::jthread> watchers;
+  for (int thread = 0; thread < 4; ++thread) {
+    watchers.emplace_back([&] {
+      for (int i = 0; i < 200; ++i) {
+        // Gone with this round: a report after the end of the watch would be seen by a sanitizer,
+        // and here.
+        std::atomic<bool> alive = true;
+        Reports reports;
+        auto watch = client->StartWatch("a", "", [&](const WatchReport& report) {
+          EXPECT_TRUE(alive);
+          reports.Callback()(report);
+        });
+        EXPECT_TRUE(reports.Await(static_cast<std::size_t>(i) % 3));
+        watch.reset();
+        alive = false;
+      }
+    });
+  }
+  watchers.clear();
+  stop = true;
 }
 
 TEST(WatchTest, ClientEndsWhileTheServerIsAway) {
