@@ -15,9 +15,14 @@
 
 namespace monopod::lock {
 
+struct EtcdStore;
+
 class Backend {
  public:
   virtual ~Backend() = default;
+
+  // The etcd in which its locks are, for writes that are guarded by them; null if they are not.
+  virtual std::shared_ptr<EtcdStore> etcd() const { return nullptr; }
 
   // The driver may outlive the backend.
   virtual std::unique_ptr<Driver> NewDriver(protocol::Claim claim, EventSink sink) = 0;

@@ -26,6 +26,7 @@ struct LockClient::Impl {
 // A client over a store that is open already.
 struct LockClientOverStore {
   static Result<LockClient> Make(lock::OpenedStore opened, ClientOptions options);
+  static const LockClient::Impl& Of(const LockClient& client) { return *client.impl_; }
 };
 
 }  // namespace monopod
