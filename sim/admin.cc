@@ -30,7 +30,7 @@ void Admin::Act() {
   if (environment_.Happens(faults.breaks)) {
     // The holder has just proved its hold, and does not hear of its end.
     network_.Ambush([this](const Call& renewal) {
-      network_.CutOff(renewal.node, environment_.heal_at);
+      network_.line().CutOff(renewal.node, environment_.heal_at);
       Break({.slot = renewal.slot, .after = nanoseconds(1)});
     });
   }

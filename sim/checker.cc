@@ -26,18 +26,14 @@ bool SameHold(const Record& one, const Record& other) {
 
 }  // namespace
 
-std::string InstanceOf(ClaimId claim) { return "i" + std::to_string(claim); }
-
 Checker::Checker(const Schedule& schedule, const SimStore& store)
     : schedule_(schedule), store_(store) {}
 
 ClaimId Checker::NewClaim(const NodeClock& clock, const protocol::Times& times) {
-  claims_.push_back({.clock = &clock, .times = times});
+  claims_.emplace_back();
+  claims_.back().clock = &clock;
+  claims_.back().times = times;
   return claims_.size() - 1;
-}
-
-void Checker::Fail(std::string violation) {
-  if (!violation_) violation_ = std::move(violation);
 }
 
 std::optional<ClaimId> Checker::HolderOf(const Record& record) const {
@@ -145,15 +141,12 @@ void Checker::OnSeen(ClaimId claim, std::size_t slot, const protocol::Snapshot& 
   }
 }
 
-// I4: what the machine believes is not more than what is true.
 void Checker::OnBelief(ClaimId id, BootTime proof) {
   const Claim& claim = claims_.at(id);
   if (!claim.began) {
     Fail(fmt::format("{} believes that it holds, and `held` never landed", InstanceOf(id)));
-  } else if (proof > *claim.proof) {
-    Fail(fmt::format("I4: {} counts its tenure from {} ns after the send of its last proof",
-                     InstanceOf(id), (proof - *claim.proof).count()));
   }
+  CheckBelief(id, claim, proof);
 }
 
 // A hold whose record was deleted by hand is respected only by who saw it.
@@ -193,38 +186,17 @@ void Checker::OnWorkBegan(ClaimId id, std::size_t slot, TrueTime now) {
   OnWorkWrote(id);
 }
 
-// I3.
 void Checker::OnWorkWrote(ClaimId id) {
   if (schedule_.slots > 1) return;
-  const protocol::Token token = claims_.at(id).token;
-  if (token >= fence_) {
-    for (const ClaimId other : working_) {
-      if (other != id && claims_.at(other).token == token) {
-        Fail(fmt::format("I3: {} and {} write with one token", InstanceOf(id), InstanceOf(other)));
-      }
-    }
-    fence_ = token;
-  } else if (schedule_.within_bounds && schedule_.faults.deletion <= 0) {
-    Fail(fmt::format("I3: {} works with token {}, and the resource has seen {}", InstanceOf(id),
-                     token, fence_));
-  }
+  CheckFence({.claim = id,
+              .token = claims_.at(id).token,
+              .must_be_accepted = schedule_.within_bounds && schedule_.faults.deletion <= 0});
 }
 
 void Checker::OnWorkEnded(ClaimId id, TrueTime now) {
-  Claim& claim = claims_.at(id);
-  claim.works = false;
+  claims_.at(id).works = false;
   std::erase(working_, id);
-  const BootTime end = claim.clock->At(now);
-  // A microsecond for the roundings of the simulated clocks.
-  const BootTime last =
-      *claim.proof + claim.times.kill + protocol::kDeathAllowance + std::chrono::microseconds(1);
-  if (end > last) {
-    Fail(
-        fmt::format("I4: the work of {} ran for {} ms after its last proof, and its kill time is "
-                    "{} ms",
-                    InstanceOf(id), (end - *claim.proof) / std::chrono::milliseconds(1),
-                    claim.times.kill.count()));
-  }
+  CheckEndOfWork(id, claims_.at(id), now);
 }
 
 // I5.

@@ -1,7 +1,7 @@
 // The invariants of docs/PROTOCOL.md, judged in true time by what really happened: which writes
 // landed, and when work ran. It shares no code with the machine and knows nothing of its states.
 //
-// I6 and I7 are not about record stores. I4 is judged by the holder's own clock.
+// I6 and I7 are not about record stores.
 #pragma once
 
 #include <array>
@@ -10,16 +10,12 @@
 #include <string>
 #include <vector>
 
-#include "sim/node_clock.h"
+#include "sim/judge.h"
 #include "sim/schedule.h"
 #include "sim/sim_store.h"
 #include "src/protocol/record_machine.h"
 
 namespace monopod::sim {
-
-// One claim, by number; its instance is called "i<number>".
-using ClaimId = std::size_t;
-std::string InstanceOf(ClaimId claim);
 
 enum class Author : std::uint8_t { kClaim, kBreak, kResize };
 
@@ -34,36 +30,25 @@ struct Landed {
   BootTime sent{};    // by its author's clock
 };
 
-class Checker {
+class Checker final : public Judge {
  public:
   Checker(const Schedule& schedule, const SimStore& store);
 
-  ClaimId NewClaim(const NodeClock& clock, const protocol::Times& times);
-
+  ClaimId NewClaim(const NodeClock& clock, const protocol::Times& times) override;
   void OnLanded(const Landed& landed, TrueTime now);
   void OnRemoved(std::size_t slot);
   // A read's answer reached a claim.
   void OnSeen(ClaimId claim, std::size_t slot, const protocol::Snapshot& snapshot);
-  // The claim's machine believes in a tenure from this proof.
-  void OnBelief(ClaimId claim, BootTime proof);
-  void OnWorkBegan(ClaimId claim, std::size_t slot, TrueTime now);
-  void OnWorkWrote(ClaimId claim);  // to the resource that the lock protects
-  void OnWorkEnded(ClaimId claim, TrueTime now);
-  void OnClaimEnded(ClaimId claim, protocol::Outcome outcome);
-
-  // For what the simulation itself finds wrong.
-  void Fail(std::string violation);
-
-  // The first invariant that did not hold, and how.
-  const std::optional<std::string>& violation() const { return violation_; }
+  void OnBelief(ClaimId claim, BootTime proof) override;
+  void OnWorkBegan(ClaimId claim, std::size_t slot, TrueTime now) override;
+  void OnWorkWrote(ClaimId claim) override;
+  void OnWorkEnded(ClaimId claim, TrueTime now) override;
+  void OnClaimEnded(ClaimId claim, protocol::Outcome outcome) override;
 
  private:
-  struct Claim {
-    const NodeClock* clock = nullptr;
-    protocol::Times times;
-    std::optional<BootTime> proof;  // send of its latest write that landed
-    bool began = false;             // `held` landed
-    bool over = false;              // it was said that nothing of it is left
+  struct Claim : Proven {
+    bool began = false;  // `held` landed
+    bool over = false;   // it was said that nothing of it is left
     bool works = false;
     std::size_t slot = 0;
     protocol::Token token = 0;
@@ -93,8 +78,6 @@ class Checker {
   std::array<TrueTime, kMostSlots> stamped_{};
   std::array<protocol::Token, kMostSlots> highest_token_{};
   std::array<std::uint64_t, kMostSlots> removals_{};
-  protocol::Token fence_ = 0;  // the highest token that the resource has seen
-  std::optional<std::string> violation_;
 };
 
 }  // namespace monopod::sim

@@ -4,10 +4,13 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "sim/queue/simulation.h"
 #include "sim/simulation.h"
 
 namespace monopod::sim {
@@ -16,6 +19,7 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 struct Settings {
+  std::string store;
   std::optional<std::uint64_t> seed;
   std::string seeds;
   double minutes = 0;
@@ -43,12 +47,65 @@ std::optional<SeedRange> ParseRange(const std::string& text) {
   }
 }
 
-void PrintTrace(const SimulationResult& result, std::uint64_t seed) {
-  fmt::print("{}\n", Describe(MakeSchedule(seed)));
-  for (const std::string& line : result.trace) fmt::print("{}\n", line);
+// The schedules of one kind of store.
+struct Simulated {
+  const char* store = nullptr;
+  std::function<SimulationResult(std::uint64_t seed, bool trace)> run;
+  std::function<std::string(std::uint64_t seed)> describe;
+};
+
+Simulated Records(MakeProtocol make_protocol) {
+  return {.store = "records",
+          .run =
+              [make_protocol](std::uint64_t seed, bool trace) {
+                return Simulate({.seed = seed, .trace = trace, .make_protocol = make_protocol});
+              },
+          .describe = [](std::uint64_t seed) { return Describe(MakeSchedule(seed)); }};
 }
 
-int Run(const SeedRange& seeds, const Settings& settings, MakeProtocol make_protocol) {
+Simulated Etcd(queue::MachineMaker make_machine) {
+  return {
+      .store = "etcd",
+      .run =
+          [make_machine](std::uint64_t seed, bool trace) {
+            return queue::Simulate({.seed = seed, .trace = trace, .make_machine = make_machine});
+          },
+      .describe = [](std::uint64_t seed) { return queue::Describe(queue::MakeSchedule(seed)); }};
+}
+
+// What is to be run; with a mistake, only the store that knows it. Nothing if there is no such.
+std::vector<Simulated> Choose(const Settings& settings) {
+  std::vector<Simulated> chosen;
+  const bool mutant = !settings.mutant.empty();
+  if (settings.store != "etcd") {
+    if (!mutant) chosen.push_back(Records(MakeProductionProtocol));
+    for (const Mutant& one : AllMutants()) {
+      if (settings.mutant == one.name) chosen.push_back(Records(one.make));
+    }
+  }
+  if (settings.store != "records") {
+    if (!mutant) chosen.push_back(Etcd(queue::MakeProductionMachine));
+    for (const queue::Mutant& one : queue::AllMutants()) {
+      if (settings.mutant == one.name) chosen.push_back(Etcd(one.make));
+    }
+  }
+  return chosen;
+}
+
+int TellOfNoMutant(const Settings& settings) {
+  fmt::print(stderr, "monopod-sim: no mutant is called \"{}\"; there are", settings.mutant);
+  for (const Mutant& one : AllMutants()) fmt::print(stderr, " {}", one.name);
+  for (const queue::Mutant& one : queue::AllMutants()) fmt::print(stderr, " {}", one.name);
+  fmt::print(stderr, "\n");
+  return 64;
+}
+
+void PrintTrace(const Simulated& simulated, std::uint64_t seed) {
+  fmt::print("{}\n", simulated.describe(seed));
+  for (const std::string& line : simulated.run(seed, true).trace) fmt::print("{}\n", line);
+}
+
+int Run(const SeedRange& seeds, const Settings& settings, const std::vector<Simulated>& stores) {
   const auto start = SteadyClock::now();
   const auto elapsed = [&] {
     return std::chrono::duration<double>(SteadyClock::now() - start).count();
@@ -56,18 +113,16 @@ int Run(const SeedRange& seeds, const Settings& settings, MakeProtocol make_prot
   std::uint64_t schedules = 0;
   std::uint64_t events = 0;
   for (std::uint64_t seed = seeds.from; seed <= seeds.to; ++seed) {
-    const SimulationResult result =
-        Simulate({.seed = seed, .trace = settings.trace, .make_protocol = make_protocol});
-    ++schedules;
-    events += result.events;
-    if (settings.trace) PrintTrace(result, seed);
-    if (result.violation) {
-      if (!settings.trace) {
-        PrintTrace(Simulate({.seed = seed, .trace = true, .make_protocol = make_protocol}), seed);
+    for (const Simulated& simulated : stores) {
+      const SimulationResult result = simulated.run(seed, false);
+      ++schedules;
+      events += result.events;
+      if (settings.trace || result.violation) PrintTrace(simulated, seed);
+      if (result.violation) {
+        fmt::print("\nseed {} breaks an invariant: {}\nrepeat it with --store {} --seed {}\n", seed,
+                   *result.violation, simulated.store, seed);
+        return 1;
       }
-      fmt::print("\nseed {} breaks an invariant: {}\nrepeat it with --seed {}\n", seed,
-                 *result.violation, seed);
-      return 1;
     }
     if (settings.minutes > 0 && elapsed() >= settings.minutes * 60) break;
   }
@@ -79,6 +134,8 @@ int Run(const SeedRange& seeds, const Settings& settings, MakeProtocol make_prot
 int Main(int argc, char** argv) {
   Settings settings;
   CLI::App app("Simulates the lock protocol under faults and checks its invariants.");
+  app.add_option("--store", settings.store, "\"records\" or \"etcd\" (default: both by turns)")
+      ->check(CLI::IsMember({"records", "etcd"}));
   app.add_option("--seed", settings.seed, "Run this schedule only");
   app.add_option("--seeds", settings.seeds, "Run the schedules A..B (default 0..9999)");
   app.add_option("--minutes", settings.minutes, "Run for this long, from the first seed on");
@@ -99,17 +156,8 @@ int Main(int argc, char** argv) {
     seeds.to = kLastSeed;
   }
   if (settings.seed) seeds = {.from = *settings.seed, .to = *settings.seed};
-  MakeProtocol make_protocol = MakeProductionProtocol;
-  for (const Mutant& mutant : AllMutants()) {
-    if (settings.mutant == mutant.name) make_protocol = mutant.make;
-  }
-  if (!settings.mutant.empty() && make_protocol == MakeProductionProtocol) {
-    fmt::print(stderr, "monopod-sim: no mutant is called \"{}\"; there are", settings.mutant);
-    for (const Mutant& mutant : AllMutants()) fmt::print(stderr, " {}", mutant.name);
-    fmt::print(stderr, "\n");
-    return 64;
-  }
-  return Run(seeds, settings, make_protocol);
+  const auto stores = Choose(settings);
+  return stores.empty() ? TellOfNoMutant(settings) : Run(seeds, settings, stores);
 }
 
 }  // namespace

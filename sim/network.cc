@@ -9,47 +9,16 @@ namespace monopod::sim {
 
 using protocol::Seen;
 using protocol::Written;
-using std::chrono::nanoseconds;
 
-TrueTime Environment::Within(nanoseconds most) {
-  return std::min(queue.now() + random.In({.to = most}), std::max(heal_at, queue.now()));
-}
-
-nanoseconds Network::Latency() {
-  const nanoseconds usual = environment_.schedule.latency;
-  const nanoseconds most = environment_.Happens(0.02) ? usual * 20 : usual;
-  return environment_.random.In({.from = usual / 5, .to = most}) + nanoseconds(1);
-}
-
-// A broken connection is noticed early, silence only at the deadline.
-TrueTime Network::FailureTime(const Call& call) {
-  const TrueTime now = environment_.queue.now();
-  if (environment_.random.Chance(0.6)) return call.deadline;
-  return now + environment_.random.In({.to = call.deadline - now}) + std::chrono::microseconds(1);
-}
-
-Network::Fate Network::DrawFate(const Call& call) {
-  const Faults& faults = environment_.schedule.faults;
-  const TrueTime now = environment_.queue.now();
-  Fate fate{.arrival = now + Latency()};
-  fate.answer = fate.arrival + Latency();
-  const bool out_of_reach =
-      environment_.faults_on && std::max(cut_off_until_[call.node], down_until_) > now;
-  if (out_of_reach || environment_.Happens(faults.lost_request)) {
-    fate.arrives = fate.answered = false;
-  } else if (call.writes && environment_.Happens(faults.late_write)) {
-    fate.answered = false;
-    fate.arrival = environment_.Within(3 * environment_.schedule.LongestTimes().ttl);
-  } else if (environment_.Happens(faults.lost_reply)) {
-    fate.answered = false;
-  } else if (fate.answer > call.deadline) {
-    fate.answered = false;
-    fate.answer = call.deadline;
-    return fate;
-  }
-  if (!fate.answered) fate.answer = FailureTime(call);
-  return fate;
-}
+Network::Network(Environment& environment)
+    : environment_(environment),
+      line_(environment, {.nodes = environment.schedule.candidates.size(),
+                          .latency = environment.schedule.latency,
+                          .late_by = 3 * LongestTimes(environment.schedule.candidates).ttl,
+                          .lost_request = environment.schedule.faults.lost_request,
+                          .lost_reply = environment.schedule.faults.lost_reply,
+                          .late_write = environment.schedule.faults.late_write}),
+      watches_(environment.schedule.candidates.size()) {}
 
 CallId Network::Send(Call call) {
   const CallId id = calls_.size();
@@ -62,7 +31,8 @@ CallId Network::Send(Call call) {
     environment_.queue.At(now + std::chrono::milliseconds(1), [this, id] { Answer(id); });
     return id;
   }
-  const Fate fate = DrawFate(sent);
+  const auto fate =
+      line_.DrawFate({.node = sent.node, .writes = sent.writes, .deadline = sent.deadline});
   if (!fate.answered) {
     sent.lost = true;
     sent.failure = {environment_.random.OneOf({ErrorCode::kIndeterminate, ErrorCode::kUnavailable,
@@ -155,7 +125,7 @@ void Network::Hint(std::size_t slot) {
         watch.seen, [&](const Seen& seen) { return SlotOf(seen.name) == slot; });
     if (!concerns || environment_.Happens(environment_.schedule.faults.lost_hint)) continue;
     environment_.queue.At(
-        environment_.queue.now() + Latency(),
+        environment_.queue.now() + line_.Latency(),
         [receiver = watch.receiver, ticket = watch.ticket] { receiver->OnHint(ticket); });
     watch.receiver = nullptr;
   }

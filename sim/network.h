@@ -1,5 +1,4 @@
-// The way between the candidates and the store, where calls are slow, lost, answered without an
-// answer, or carried out long after their caller stopped to wait.
+// The calls of the candidates, and what the store answers.
 #pragma once
 
 #include <cstdint>
@@ -10,36 +9,24 @@
 #include <vector>
 
 #include "sim/checker.h"
-#include "sim/event_queue.h"
-#include "sim/random.h"
+#include "sim/line.h"
 #include "sim/schedule.h"
 #include "sim/sim_store.h"
-#include "sim/trace.h"
+#include "sim/world.h"
 
 namespace monopod::sim {
 
 // What all parts of one schedule share.
-struct Environment {
+struct Environment : World {
   Environment(const Schedule& the_schedule, const SimStore::Options& options, bool readable_trace)
-      : schedule(the_schedule),
-        random(the_schedule.seed),
-        trace(readable_trace),
+      : World(the_schedule.seed, readable_trace),
+        schedule(the_schedule),
         store(options),
         checker(the_schedule, store) {}
 
   const Schedule& schedule;
-  Random random;
-  EventQueue queue;
-  Trace trace;
   SimStore store;
   Checker checker;
-  TrueTime heal_at{};       // faults stop
-  bool faults_on = true;    // until then
-  bool progressed = false;  // a hold was told since then
-
-  bool Happens(double probability) { return faults_on && random.Chance(probability); }
-  // Some moment from now on, before faults stop.
-  TrueTime Within(std::chrono::nanoseconds most);
 };
 
 using CallId = std::size_t;
@@ -72,8 +59,7 @@ struct Call {
 
 class Network {
  public:
-  Network(Environment& environment, std::size_t nodes)
-      : environment_(environment), cut_off_until_(nodes), watches_(nodes) {}
+  explicit Network(Environment& environment);
 
   CallId Send(Call call);
   const Call& at(CallId call) const { return calls_[call]; }
@@ -94,30 +80,19 @@ class Network {
   // Calls once, when the next renewal has landed: the worst moment for its holder to lose the lock.
   void Ambush(std::function<void(const Call& renewal)> ambush) { ambush_ = std::move(ambush); }
 
-  void CutOff(std::size_t node, TrueTime until) { cut_off_until_[node] = until; }
-  void GoDown(TrueTime until) { down_until_ = until; }
+  Line& line() { return line_; }
   void FillDisk(TrueTime until) { full_until_ = until; }
 
  private:
-  struct Fate {
-    bool arrives = true;
-    bool answered = true;
-    TrueTime arrival{};
-    TrueTime answer{};
-  };
-  Fate DrawFate(const Call& call);
-  std::chrono::nanoseconds Latency();
-  TrueTime FailureTime(const Call& call);
   void Arrive(CallId id);
   void ArriveWrite(Call& call);
   void Answer(CallId id);
   void Hint(std::size_t slot);
 
   Environment& environment_;
+  Line line_;
   std::deque<Call> calls_;
-  std::vector<TrueTime> cut_off_until_;
   std::vector<Watch> watches_;
-  TrueTime down_until_{};
   TrueTime full_until_{};
   std::function<void(const Call& renewal)> ambush_;
 };

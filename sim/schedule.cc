@@ -5,56 +5,8 @@
 namespace monopod::sim {
 namespace {
 
-using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
-using std::chrono::seconds;
-
-// Any two rates within this differ by less than 1 %.
-constexpr std::int64_t kRateBound = 4'900;
-constexpr std::int64_t kWildRate = 200'000;
-
-std::int64_t RateError(Random& random, std::int64_t bound) {
-  // The extremes are where bounds break.
-  if (random.Chance(0.5)) return random.OneOf({-bound, bound});
-  return static_cast<std::int64_t>(random.Below(2 * static_cast<std::uint64_t>(bound) + 1)) - bound;
-}
-
-protocol::Times RandomTimes(Random& random, seconds ttl) {
-  protocol::TimesRequest request{.ttl = ttl};
-  if (random.Chance(0.5)) {
-    // The latest kill that is allowed.
-    request.kill = nanoseconds(ttl) * 95 / 100 - protocol::kDeathAllowance;
-  }
-  const protocol::TimesRequest usual = request;
-  if (random.Chance(0.2)) request.renew = nanoseconds(ttl) / random.OneOf({20, 10, 3});
-  if (random.Chance(0.2)) request.attempt = nanoseconds(ttl) / 20;
-  if (random.Chance(0.2)) request.term = nanoseconds(ttl) * random.OneOf({50, 75}) / 100;
-  // Not all of these go together.
-  return protocol::MakeTimes(request)
-      .or_else([&](const Error&) { return protocol::MakeTimes(usual); })
-      .value_or(protocol::Times{});
-}
-
-std::vector<CandidateSpec> RandomCandidates(Random& random, const Schedule& schedule) {
-  const auto random_ttl = [&] { return seconds(random.OneOf({2, 2, 3, 4, 6, 10, 15})); };
-  const bool same_ttl = random.Chance(0.5);
-  const seconds ttl = random_ttl();
-  const std::int64_t bound = schedule.within_bounds || random.Chance(0.5) ? kRateBound : kWildRate;
-  const bool wild_wall_clocks = random.Chance(0.3);
-  std::vector<CandidateSpec> candidates(2 + random.Below(5));
-  for (CandidateSpec& candidate : candidates) {
-    candidate.times = RandomTimes(random, same_ttl ? ttl : random_ttl());
-    candidate.clock_offset = random.In({.to = hours(1000)});
-    candidate.clock_rate_error = RateError(random, bound);
-    if (wild_wall_clocks) {
-      candidate.wall_offset = std::chrono::floor<std::chrono::microseconds>(
-          random.In({.from = -seconds(100), .to = seconds(100)}));
-    }
-    if (random.Chance(0.1)) candidate.lock_delay = milliseconds(random.Below(2000));
-  }
-  return candidates;
-}
 
 // Each class of fault is there or not: what is everywhere hides what only happens without it.
 Faults RandomFaults(Random& random, bool within_bounds, int slots) {
@@ -81,15 +33,6 @@ Faults RandomFaults(Random& random, bool within_bounds, int slots) {
 
 }  // namespace
 
-protocol::Times Schedule::LongestTimes() const {
-  return std::ranges::max(candidates, {}, [](const auto& one) { return one.times.ttl; }).times;
-}
-
-nanoseconds Schedule::LongestKill() const {
-  return std::ranges::max(candidates, {}, [](const auto& one) { return one.times.kill; })
-      .times.kill;
-}
-
 Schedule MakeSchedule(std::uint64_t seed) {
   Random random(seed * 2 + 1);
   Schedule schedule{.seed = seed};
@@ -98,7 +41,8 @@ Schedule MakeSchedule(std::uint64_t seed) {
   schedule.shared_clock = random.Chance(0.25);
   schedule.tokens_from_versions = random.Chance(0.5);
   schedule.made_by_hand = random.Chance(0.1);
-  schedule.candidates = RandomCandidates(random, schedule);
+  schedule.candidates = DrawParticipants(
+      random, {.within_bounds = schedule.within_bounds, .ttls = {2, 2, 3, 4, 6, 10, 15}});
   schedule.latency =
       random.OneOf<nanoseconds>({std::chrono::microseconds(100), milliseconds(2), milliseconds(2),
                                  milliseconds(30), milliseconds(200)});
@@ -106,7 +50,7 @@ Schedule MakeSchedule(std::uint64_t seed) {
   for (const CandidateSpec& candidate : schedule.candidates) {
     schedule.latency = std::min(schedule.latency, nanoseconds(candidate.times.attempt) / 2);
   }
-  schedule.fault_time = schedule.LongestTimes().ttl * (3 + random.Below(7));
+  schedule.fault_time = LongestTimes(schedule.candidates).ttl * (3 + random.Below(7));
   schedule.faults = RandomFaults(random, schedule.within_bounds, schedule.slots);
   return schedule;
 }

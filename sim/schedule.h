@@ -6,18 +6,9 @@
 #include <optional>
 #include <vector>
 
-#include "sim/random.h"
-#include "src/protocol/times.h"
+#include "sim/participants.h"
 
 namespace monopod::sim {
-
-struct CandidateSpec {
-  protocol::Times times;
-  std::chrono::nanoseconds clock_offset{0};
-  std::int64_t clock_rate_error = 0;  // millionths
-  std::chrono::microseconds wall_offset{0};
-  std::chrono::milliseconds lock_delay{0};
-};
 
 // Probabilities are per call, claim or other occasion; 0 where a fault is not part of a schedule.
 struct Faults {
@@ -48,9 +39,6 @@ struct Schedule {
   std::chrono::nanoseconds latency{0};
   std::chrono::nanoseconds fault_time{0};
   Faults faults;
-
-  protocol::Times LongestTimes() const;
-  std::chrono::nanoseconds LongestKill() const;
 };
 
 Schedule MakeSchedule(std::uint64_t seed);

@@ -23,14 +23,16 @@ class Simulation {
                      {.tokens_from_versions = schedule.tokens_from_versions,
                       .shared_clock = schedule.shared_clock ? &clocks_[0] : nullptr},
                      options.trace),
-        network_(environment_, schedule.candidates.size()),
+        network_(environment_),
         admin_(environment_, network_, clocks_[0]) {
     environment_.heal_at = TrueTime(schedule.fault_time);
     for (std::size_t node = 0; node < schedule.candidates.size(); ++node) {
       candidates_.emplace_back(
-          environment_, network_,
-          Candidate::Identity{
-              .node = node, .clock = &ClockOf(node), .make_protocol = options.make_protocol});
+          Candidate::Parts{.environment = environment_,
+                           .network = network_,
+                           .make_protocol = options.make_protocol},
+          Process::Identity{
+              .node = node, .clock = &ClockOf(node), .spec = &schedule.candidates[node]});
     }
   }
 
@@ -76,10 +78,10 @@ class Simulation {
   void Disturb() {
     if (!environment_.faults_on) return;
     const Faults& faults = schedule_.faults;
-    const nanoseconds ttl = schedule_.LongestTimes().ttl;
+    const nanoseconds ttl = LongestTimes(schedule_.candidates).ttl;
     for (std::size_t node = 0; node < candidates_.size(); ++node) {
       if (environment_.Happens(faults.partition)) {
-        network_.CutOff(node, environment_.Within(3 * ttl));
+        network_.line().CutOff(node, environment_.Within(3 * ttl));
       }
       if (!schedule_.shared_clock && environment_.Happens(faults.pause)) {
         ClockOf(node).Pause(environment_.queue.now(), environment_.Within(3 * ttl));
@@ -87,7 +89,7 @@ class Simulation {
                                [&] { return fmt::format("node {} is paused", node); });
       }
     }
-    if (environment_.Happens(faults.outage)) network_.GoDown(environment_.Within(2 * ttl));
+    if (environment_.Happens(faults.outage)) network_.line().GoDown(environment_.Within(2 * ttl));
     if (environment_.Happens(faults.disk_full)) network_.FillDisk(environment_.Within(2 * ttl));
     admin_.Act();
     environment_.queue.At(environment_.queue.now() + ttl / 4, [this] { Disturb(); });
@@ -96,10 +98,10 @@ class Simulation {
   // A silent hold goes stale, what it owed is waited out, and all hints are lost; on the slowest
   // clock.
   nanoseconds LongestRecovery() const {
-    const nanoseconds ttl = schedule_.LongestTimes().ttl;
-    const nanoseconds bound = 2 * protocol::SilenceToTakeOver(schedule_.LongestTimes().ttl) +
+    const nanoseconds ttl = LongestTimes(schedule_.candidates).ttl;
+    const nanoseconds bound = 2 * protocol::SilenceToTakeOver(LongestTimes(schedule_.candidates).ttl) +
                               protocol::RecoveryTime(std::chrono::floor<std::chrono::milliseconds>(
-                                  schedule_.LongestKill())) +
+                                  LongestKill(schedule_.candidates))) +
                               seconds(15) + ttl;
     return bound * 13 / 10;
   }

@@ -3,21 +3,13 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <vector>
 
 #include "sim/protocol_under_test.h"
+#include "sim/result.h"
 #include "sim/schedule.h"
 
 namespace monopod::sim {
-
-struct SimulationResult {
-  std::optional<std::string> violation;
-  std::uint64_t hash = 0;  // the same for the same seed
-  std::uint64_t events = 0;
-  std::vector<std::string> trace;  // if asked for
-};
 
 struct SimulationOptions {
   std::uint64_t seed = 0;

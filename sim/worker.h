@@ -4,8 +4,8 @@
 
 #include <functional>
 
-#include "sim/network.h"
-#include "sim/node_clock.h"
+#include "sim/judge.h"
+#include "sim/world.h"
 
 namespace monopod::sim {
 
@@ -18,8 +18,12 @@ class Worker {
     std::chrono::nanoseconds length{0};  // in true time, if nobody stops it
   };
   // Begins to work, unless the deadline is over. `on_over` is called once, when nothing of it runs.
-  Worker(Environment& environment, const NodeClock& clock, const Job& job,
-         std::function<void()> on_over);
+  struct Surroundings {
+    World& world;
+    Judge& judge;
+    const NodeClock& clock;  // of the node
+  };
+  Worker(const Surroundings& surroundings, const Job& job, std::function<void()> on_over);
 
   // A later proof moves the deadline, if it is not over yet.
   void MoveDeadline(BootTime kill_at);
@@ -37,7 +41,8 @@ class Worker {
   // Whether this has to happen later, since the machine is paused.
   bool Paused(void (Worker::*what)());
 
-  Environment& environment_;
+  World& world_;
+  Judge& judge_;
   const NodeClock& clock_;
   Job job_;
   std::function<void()> on_over_;

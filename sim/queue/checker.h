@@ -1,0 +1,77 @@
+// The invariants of docs/PROTOCOL.md for locks that are queues in etcd, judged in true time by what
+// really happened: which changes landed, and when work ran. It shares no code with the machine and
+// knows nothing of its states.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "sim/judge.h"
+#include "sim/queue/keyspace.h"
+#include "sim/queue/schedule.h"
+
+namespace monopod::sim::queue {
+
+// Whose request it was that changed keys: a claim's, or an administrator's, a foreign client's, or
+// the end of a lease.
+struct Author {
+  std::optional<ClaimId> claim;
+  BootTime sent{};  // by the claim's clock
+};
+
+class Checker final : public Judge {
+ public:
+  Checker(const Schedule& schedule, const Keyspace& keyspace);
+
+  ClaimId NewClaim(const NodeClock& clock, const protocol::Times& times) override;
+  void OnBelief(ClaimId claim, BootTime proof) override;
+  void OnWorkBegan(ClaimId claim, std::size_t slot, TrueTime now) override;
+  void OnWorkWrote(ClaimId claim) override;
+  void OnWorkEnded(ClaimId claim, TrueTime now) override;
+  void OnClaimEnded(ClaimId claim, protocol::Outcome outcome) override;
+
+  // The keyspace has changed.
+  void OnChanges(const Author& author, TrueTime now);
+  // Everything was deleted by hand with the last change.
+  void OnWiped() { wipes_.push_back(keyspace_.revision()); }
+  // A key of some claim reached the machine of a claim.
+  void OnSeen(ClaimId claim, const etcd::KeyValue& at);
+  // The store told a claim that it is full.
+  void OnFull(ClaimId claim) { claims_.at(claim).met_full = true; }
+  void OnTold(ClaimId claim, Token token);
+
+  // All claims are over, and a last one has just held and released.
+  void CheckNothingIsLeft();
+  int proofs(ClaimId claim) const { return claims_.at(claim).proofs; }
+
+ private:
+  struct Claim : Proven {
+    etcd::Revision token = 0;  // create revision of its latest member
+    TrueTime member_written{};
+    int proofs = 0;  // that landed after the claim itself
+    bool over = false;
+    bool works = false;
+    bool told = false;
+    bool met_full = false;
+    bool marker_taken = false;  // by another, while it was not over
+    std::set<ClaimId> seen;  // where everything is wiped: those whose keys it saw
+  };
+  void OnMember(const Change& change, ClaimId owner, const Author& author, TrueTime now);
+  void OnMarker(const Change& change, ClaimId owner, const Author& author, TrueTime now);
+  void CheckCredit(const Change& change, ClaimId owner, TrueTime now);
+  int Allowed() const;
+  bool UnknownTo(ClaimId claim, ClaimId wiped) const;
+  void CheckOverlap(ClaimId claim, TrueTime now);
+  void CheckOrder(ClaimId claim);
+
+  const Schedule& schedule_;
+  const Keyspace& keyspace_;
+  std::vector<Claim> claims_;
+  std::vector<ClaimId> working_;
+  std::vector<etcd::Revision> wipes_;
+};
+
+}  // namespace monopod::sim::queue
