@@ -13,9 +13,11 @@ void AddRelease(CLI::App& app, Context& context);
 void AddStatus(CLI::App& app, Context& context);
 void AddLs(CLI::App& app, Context& context);
 void AddBreak(CLI::App& app, Context& context);
+void AddGuard(CLI::App& app, Context& context);
 void AddCreate(CLI::App& app, Context& context);
 void AddResize(CLI::App& app, Context& context);
 void AddExplain(CLI::App& app, Context& context);
+void AddDoctor(CLI::App& app, Context& context);
 void AddVersion(CLI::App& app, Context& context);
 void AddCompletion(CLI::App& app, Context& context);
 

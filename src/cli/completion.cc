@@ -21,6 +21,13 @@ std::vector<std::string> FlagsOf(const CLI::App& app) {
   return flags;
 }
 
+// Its flags, and the commands below it.
+std::vector<std::string> WordsOf(const CLI::App& command) {
+  std::vector<std::string> words = FlagsOf(command);
+  for (const CLI::App* below : command.get_subcommands(nullptr)) words.push_back(below->get_name());
+  return words;
+}
+
 bool TakesLock(const CLI::App& command) { return command.get_option_no_throw("LOCK") != nullptr; }
 
 std::string Bash(const CLI::App& app) {
@@ -30,7 +37,7 @@ std::string Bash(const CLI::App& app) {
   for (const CLI::App* command : app.get_subcommands(nullptr)) {
     names += command->get_name() + ' ';
     cases += fmt::format("    {}) words=\"{} {}\"{};;\n", command->get_name(),
-                         fmt::join(FlagsOf(*command), " "), global,
+                         fmt::join(WordsOf(*command), " "), global,
                          TakesLock(*command)
                              ? "; [[ $current != -* ]] && words=$(monopod ls -o name 2>/dev/null)"
                              : "");

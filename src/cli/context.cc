@@ -17,6 +17,20 @@ std::string_view Variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
+// Named as etcdctl names them.
+void AddEtcdFlags(CLI::App& app, EtcdLogin& etcd) {
+  const auto group = "etcd (instead of each flag, etcdctl's variable: $ETCDCTL_CACERT, ...)";
+  const auto add = [&](const char* flag, std::string& value, const char* type, const char* help) {
+    app.add_option(flag, value, help)->type_name(type)->group(group);
+  };
+  add("--cacert", etcd.cacert, "FILE", "Trust servers with certificates of this authority, by TLS");
+  add("--cert", etcd.cert, "FILE", "Client certificate, with --key");
+  add("--key", etcd.key, "FILE", "Key of the client certificate");
+  add("--user", etcd.user, "NAME[:PASSWORD]", "Log in as this user");
+  add("--password", etcd.password, "TEXT", "Its password; others can see it in the process list");
+  add("--password-file", etcd.password_file, "FILE", "Its password is this file's first line");
+}
+
 }  // namespace
 
 void Context::OpenLog() {
@@ -34,6 +48,7 @@ Result<LockClient> Context::OpenClient(bool announce) const {
   if (!timeout) return monopod::Fail(timeout.error());
   auto client =
       LockClient::Open({.store = store,
+                        .etcd = etcd,
                         .require_shared = require_shared,
                         .holder = holder,
                         .store_timeout = *timeout,
@@ -73,9 +88,10 @@ int Context::PrintResult(const Json& json,
 
 void AddGlobalFlags(CLI::App& app, Context& context) {
   const auto group = "Store and log";
-  app.add_option("--store", context.store,
-                 "Where locks live: sqlite:PATH or memory: (default: this machine's file, or "
-                 "$MONOPOD_STORE)")
+  app.add_option(
+         "--store", context.store,
+         "Where locks live: sqlite:PATH, etcd://HOST:PORT[,HOST:PORT...][/PREFIX] (etcds:// "
+         "for TLS) or memory: (default: this machine's file, or $MONOPOD_STORE)")
       ->envname("MONOPOD_STORE")
       ->type_name("URL")
       ->group(group);
@@ -98,6 +114,7 @@ void AddGlobalFlags(CLI::App& app, Context& context) {
       ->type_name("FORMAT")
       ->group(group);
   app.add_flag("-q,--quiet", context.quiet, "Log only what went wrong")->group(group);
+  AddEtcdFlags(app, context.etcd);
 }
 
 CLI::Option* AddLockArgument(CLI::App& command, std::string& lock) {

@@ -21,6 +21,7 @@ struct Context {
 
   // Global flags, as given.
   std::string store;
+  EtcdLogin etcd;
   bool require_shared = false;
   std::string holder;
   std::string store_timeout = "10s";

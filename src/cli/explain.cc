@@ -1,11 +1,14 @@
 // monopod explain: what the times mean for a holder and for who waits.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "src/base/duration.h"
 #include "src/cli/claim_flags.h"
 #include "src/cli/commands.h"
+#include "src/etcd/client/client_options.h"
 #include "src/lock/store_url.h"
 #include "src/protocol/times.h"
 
@@ -16,7 +19,13 @@ using std::chrono::nanoseconds;
 
 constexpr const char* kFooter = R"(Examples:
   monopod explain
-  monopod explain --ttl 60s -o json)";
+  monopod explain --ttl 60s -o json
+  monopod explain --store etcd://etcd-0:2379      nobody is contacted)";
+
+// etcd looks for leases that have expired so often, and elects within so long unless told
+// otherwise.
+constexpr std::chrono::milliseconds kLeaseScan(500);
+constexpr std::chrono::seconds kElection(1);
 
 struct Line {
   const char* key;
@@ -26,21 +35,64 @@ struct Line {
 
 double Seconds(nanoseconds time) { return std::chrono::duration<double>(time).count(); }
 
-std::vector<Line> Timeline(const protocol::Times& times, nanoseconds lock_delay) {
-  return {
+struct Shape {
+  protocol::Times times;
+  nanoseconds lock_delay;
+  bool is_etcd;
+};
+
+// How long a hold stands that nobody renews, and a recovery after it.
+std::vector<Line> Takeovers(const Shape& shape) {
+  const nanoseconds silence = protocol::SilenceToTakeOver(shape.times.ttl);
+  const nanoseconds recovery = protocol::RecoveryTime(shape.times.kill) + shape.lock_delay;
+  const Line after_release = {"takeover_after_release", nanoseconds(0),
+                              "a clean release: the next holder begins at once"};
+  if (!shape.is_etcd) {
+    return {after_release,
+            {"takeover_after_crash", silence + shape.lock_delay,
+             "a crash: the next holder begins, at the latest, so long after the last renewal"},
+            {"takeover_after_break", recovery,
+             "a break: the next holder begins, at the latest, so long after it"}};
+  }
+  // Whoever watched the last renewal counts its recovery from there, while the lease runs out.
+  return {after_release,
+          {"takeover_after_crash", std::max(silence + kLeaseScan, recovery),
+           "a crash: so long after the last renewal the next holder begins, if it waited by then "
+           "and etcd keeps its leader"},
+          {"takeover_after_break", recovery,
+           "a break: the next holder begins, at the latest, so long after it, or after it came"},
+          {"takeover_at_worst", 2 * silence + kElection + kLeaseScan + recovery,
+           "a crash: the next holder begins, at the latest, so long after the last renewal, if "
+           "etcd changes its leader once"}};
+}
+
+std::vector<Line> Timeline(const Shape& shape) {
+  const protocol::Times& times = shape.times;
+  std::vector<Line> timeline = {
       {"ttl", times.ttl, "silence after which a holder may be replaced, and 1 % more"},
       {"renew_every", times.renew, "from one proof of the hold to the next (or a tenth sooner)"},
       {"attempt_timeout", times.attempt, "longest single try to renew"},
       {"term_after", times.term, "without a renewal: the work is told to stop (TERM)"},
       {"kill_after", times.kill, "without a renewal: the work is killed (KILL)"},
       {"work_over_by", times.kill + protocol::kDeathAllowance,
-       "the work and all that it started is gone"},
-      {"takeover_after_release", nanoseconds(0), "a clean release: the next holder begins at once"},
-      {"takeover_after_crash", protocol::SilenceToTakeOver(times.ttl) + lock_delay,
-       "a crash: the next holder begins, at the latest, so long after the last renewal"},
-      {"takeover_after_break", protocol::RecoveryTime(times.kill) + lock_delay,
-       "a break: the next holder begins, at the latest, so long after it"},
-  };
+       "the work and all that it started is gone"}};
+  for (Line& line : Takeovers(shape)) timeline.push_back(std::move(line));
+  return timeline;
+}
+
+// The store's URL with nothing left out, and no secret in it.
+Result<std::string> FullUrl(const lock::StoreUrl& url, const EtcdLogin& login) {
+  if (url.kind != lock::StoreUrl::Kind::kEtcd) return url.ToString();
+  const auto options = etcd::Resolve(url.path,
+                                     {.cacert = login.cacert,
+                                      .cert = login.cert,
+                                      .key = login.key,
+                                      .user = login.user,
+                                      .password = login.password,
+                                      .password_file = login.password_file},
+                                     etcd::ProcessEnvironment());
+  if (!options) return Fail(options.error());
+  return options->Url();
 }
 
 int Explain(const TimesFlags& flags, const std::string& lock_delay, const Context& context) {
@@ -59,9 +111,12 @@ int Explain(const TimesFlags& flags, const std::string& lock_delay, const Contex
   if (!times) return context.Fail(times.error());
   const auto url = lock::ParseStoreUrl(context.store);
   if (!url) return context.Fail(url.error());
+  const auto store = FullUrl(*url, context.etcd);
+  if (!store) return context.Fail(store.error());
 
-  const auto timeline = Timeline(*times, *delay);
-  Json json = {{"store", url->ToString()}};
+  const auto timeline = Timeline(
+      {.times = *times, .lock_delay = *delay, .is_etcd = url->kind == lock::StoreUrl::Kind::kEtcd});
+  Json json = {{"store", *store}};
   for (const Line& line : timeline) {
     json[fmt::format("{}_seconds", line.key)] = Seconds(line.time);
   }
@@ -74,7 +129,7 @@ int Explain(const TimesFlags& flags, const std::string& lock_delay, const Contex
            fmt::format(
                "\nAll from the moment at which the last renewal that landed was sent, on a "
                "clock that counts suspend.\nStore: {}\n",
-               url->ToString());
+               *store);
   });
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "src/cli/commands.h"
+#include "src/etcd/client/client.h"
 
 namespace monopod::cli {
 namespace {
@@ -84,6 +85,7 @@ void OpenMissingStandardDescriptors() {
 
 int Main(int argc, char** argv) {
   OpenMissingStandardDescriptors();
+  etcd::SilenceTransport();
   CLI::App app("Locks for automation: when one pod must win.", "monopod");
   app.footer(kFooter);
   app.require_subcommand(0, 1);
@@ -98,9 +100,11 @@ int Main(int argc, char** argv) {
   AddStatus(app, context);
   AddLs(app, context);
   AddBreak(app, context);
+  AddGuard(app, context);
   AddCreate(app, context);
   AddResize(app, context);
   AddExplain(app, context);
+  AddDoctor(app, context);
   AddVersion(app, context);
   AddCompletion(app, context);
   return Parse(app, context, Split(argc, argv));

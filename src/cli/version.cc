@@ -13,10 +13,11 @@ void AddVersion(CLI::App& app, Context& context) {
     context.action = [&context] {
       const Json json = {{"version", MONOPOD_VERSION},
                          {"record_format", protocol::Record::kFormat},
-                         {"stores", {"memory:", "sqlite:PATH"}}};
+                         {"stores", {"memory:", "sqlite:PATH", "etcd://HOST:PORT"}}};
       return context.PrintResult(json, [](OutputFormat) {
-        return fmt::format("monopod {} (record format {}; stores: memory:, sqlite:PATH)\n",
-                           MONOPOD_VERSION, protocol::Record::kFormat);
+        return fmt::format(
+            "monopod {} (record format {}; stores: memory:, sqlite:PATH, etcd://HOST:PORT)\n",
+            MONOPOD_VERSION, protocol::Record::kFormat);
       });
     };
   });

@@ -1,4 +1,4 @@
-// Many processes of one machine compete: exactly one works at a time.
+// Many processes compete: exactly one works at a time.
 #include "src/base/clock.h"
 #include "tests/commands/fixture.h"
 
@@ -76,7 +76,7 @@ TEST_F(ContentionTest, AWaiterSaysWhoHoldsItAndSinceWhen) {
   Process waiter = Run({"--wait", "100ms"}, "true");
   EXPECT_EQ(waiter.Wait(), 75);
   EXPECT_THAT(waiter.err(), HasSubstr(R"("owner":{"name":"web-0","purpose":"upgrade","since":")"));
-  EXPECT_THAT(waiter.err(), HasSubstr("scope: this machine only"));
+  EXPECT_THAT(waiter.err(), HasSubstr("scope: " + store_->Scope()));
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
-// A holder is killed, stopped, broken, or loses its store: its work is over before another begins.
+// A holder is killed, stopped or broken: its work is over before another begins.
 #include <signal.h>
-#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
@@ -142,22 +141,6 @@ TEST_P(CrashTest, ABrokenHolderIsDeadBeforeTheNextBegins) {
   EXPECT_EQ(holder.Wait(), 122) << holder.err();
   EXPECT_THAT(holder.err(), HasSubstr("node is gone"));
   ExpectNoOverlap();
-}
-
-TEST_P(CrashTest, AHolderWhoseStoreIsDeletedStopsItsWorkAndSaysSo) {
-  Process holder = StartHolder();
-  ASSERT_EQ(unlink(directory_.File("locks.db").c_str()), 0);
-  EXPECT_EQ(holder.Wait(), 122);
-  EXPECT_THAT(holder.err(), HasSubstr("locks.db"));
-  EXPECT_THAT(holder.err(), HasSubstr("\"event\":\"lost\""));
-}
-
-TEST_P(CrashTest, AHolderWhoseStoreIsReplacedStopsItsWorkAndSaysSo) {
-  Process holder = StartHolder();
-  WriteFile(directory_.File("other"), "");
-  ASSERT_EQ(rename(directory_.File("other").c_str(), directory_.File("locks.db").c_str()), 0);
-  EXPECT_EQ(holder.Wait(), 122);
-  EXPECT_THAT(holder.err(), HasSubstr("\"event\":\"lost\""));
 }
 
 INSTANTIATE_TEST_SUITE_P(Trees, CrashTest, ::testing::Values(Cgroup::kUsed, Cgroup::kRefused),

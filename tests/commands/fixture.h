@@ -7,10 +7,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <memory>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "tests/commands/test_store.h"
 #include "tests/support/process.h"
 
 namespace monopod::testing {
@@ -28,7 +30,7 @@ echo "begin $MONOPOD_TOKEN" >>"$DIR/log"
 )");
   }
 
-  std::string store() const { return "sqlite:" + directory_.File("locks.db"); }
+  virtual std::string store() const { return store_->Url(); }
   std::string Log() const { return ReadFile(directory_.File("log")); }
 
   static Arguments Words(Arguments first, const Arguments& rest) {
@@ -72,6 +74,12 @@ echo "begin $MONOPOD_TOKEN" >>"$DIR/log"
     return ended;
   }
 
+  // Some stores forget a lock that nobody holds.
+  bool IsFree(const std::string& lock) const {
+    const Ended status = Finish({"status", lock});
+    return status.code == 66 || status.out.find("free") != std::string::npos;
+  }
+
   // The tokens of the "begin" lines, in order.
   std::vector<unsigned long> TokensBegun() const {
     std::vector<unsigned long> tokens;
@@ -102,7 +110,8 @@ echo "begin $MONOPOD_TOKEN" >>"$DIR/log"
     EXPECT_THAT(Log(), ::testing::Not(::testing::HasSubstr("overlap")));
   }
 
-  TemporaryDirectory directory_;
+  const TemporaryDirectory directory_;
+  const std::unique_ptr<TestStore> store_ = MakeTestStore(directory_);
 };
 
 }  // namespace monopod::testing

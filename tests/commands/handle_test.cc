@@ -1,4 +1,4 @@
-// acquire, renew, release; create, resize, ls; explain, version, completion, help.
+// acquire, renew, release; create, resize, ls.
 #include <nlohmann/json.hpp>
 
 #include "tests/commands/fixture.h"
@@ -60,7 +60,7 @@ TEST_F(HandleTest, AHandleThatCannotBePrintedIsGivenBack) {
   Process full({"sh", "-c", std::string(MONOPOD_BINARY) + " acquire x >/dev/full"},
                {.environment = {{"MONOPOD_STORE", store()}}});
   EXPECT_EQ(full.Wait(), 70);
-  EXPECT_THAT(Finish({"status", "x"}).out, HasSubstr("free"));
+  EXPECT_TRUE(IsFree("x"));
 }
 
 TEST_F(HandleTest, CreateAndResizeFixHowManyMayHold) {
@@ -87,46 +87,6 @@ TEST_F(HandleTest, EveryFormatShowsTheSame) {
   EXPECT_THAT(Finish({"status", "x", "-o", "yaml"}).out, HasSubstr("holder: \"web-0\""));
   EXPECT_EQ(Finish({"ls", "-o", "name"}).out, "x\n");
   EXPECT_EQ(Finish({"status", "-o", "name"}).out, "x\n");
-}
-
-TEST_F(HandleTest, ExplainPrintsTheTimelineOfATtl) {
-  const auto json = nlohmann::json::parse(Finish({"explain", "--ttl", "20s", "-o", "json"}).out);
-  EXPECT_EQ(json["term_after_seconds"], 12.0);
-  EXPECT_EQ(json["kill_after_seconds"], 16.0);
-  EXPECT_EQ(json["takeover_after_crash_seconds"], 20.2);
-  EXPECT_THAT(Finish({"explain"}).out, HasSubstr("takeover_after_break"));
-}
-
-TEST_F(HandleTest, EveryCommandHelpsWithExamples) {
-  EXPECT_THAT(Finish({"--help"}).out, HasSubstr("Exit codes"));
-  for (const std::string command : {"run", "acquire", "renew", "release", "status", "ls", "break",
-                                    "create", "resize", "explain", "completion"}) {
-    const Ended help = Finish({command, "--help"});
-    EXPECT_EQ(help.code, 0);
-    EXPECT_THAT(help.out, HasSubstr("monopod " + command)) << command;
-    EXPECT_EQ(help.err, "");
-  }
-  EXPECT_THAT(Finish({"version"}).out, HasSubstr("monopod 0."));
-}
-
-TEST_F(HandleTest, TheBashCompletionOffersCommandsFlagsAndLocks) {
-  Acquire();
-  const auto complete = [&](const std::string& words) {
-    Process bash(
-        {"bash", "-c",
-         "PATH=$(dirname $MONOPOD):$PATH; source <($MONOPOD completion bash); COMP_WORDS=(" +
-             words +
-             "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _monopod; "
-             "echo \"${COMPREPLY[@]}\""},
-        {.environment = {{"MONOPOD_STORE", store()}, {"MONOPOD", MONOPOD_BINARY}}});
-    EXPECT_EQ(bash.Wait(), 0) << bash.err();
-    return bash.out();
-  };
-  EXPECT_THAT(complete("monopod re"), HasSubstr("renew"));
-  EXPECT_THAT(complete("monopod run --no"), HasSubstr("--no-wait"));
-  EXPECT_EQ(complete("monopod status ''"), "x\n");
-  EXPECT_EQ(Finish({"completion", "fish"}).code, 0);
-  EXPECT_EQ(Finish({"completion", "zsh"}).code, 0);
 }
 
 }  // namespace

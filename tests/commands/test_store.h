@@ -1,0 +1,26 @@
+// The store that a program of tests runs on. The same tests are built with a file and with etcd.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "tests/support/process.h"
+
+namespace monopod::testing {
+
+class TestStore {
+ public:
+  TestStore() = default;
+  TestStore(const TestStore&) = delete;
+  TestStore& operator=(const TestStore&) = delete;
+  virtual ~TestStore() = default;
+
+  virtual std::string Url() const = 0;
+  // Who sees it, as monopod says it.
+  virtual std::string Scope() const = 0;
+};
+
+// A fresh one; `folder` is the test's own, and outlives it.
+std::unique_ptr<TestStore> MakeTestStore(const TemporaryDirectory& folder);
+
+}  // namespace monopod::testing
