@@ -52,8 +52,8 @@ foreach(label pure store process etcd)
   add_custom_target(${label}_tests)
 endforeach()
 
-# monopod_test(name SOURCES ... DEPENDS ... [LABELS ...]): one GoogleTest program, each test
-# of it a test of CTest.
+# monopod_test(name SOURCES ... DEPENDS ... [LABELS ...] [PREFIX P]): one GoogleTest program, each
+# test of it a test of CTest; PREFIX tells those apart whose sources are built twice.
 #   pure     no file, process, thread or clock
 #   store    files and threads
 #   process  starts processes
@@ -62,7 +62,7 @@ function(monopod_test name)
   if(NOT MONOPOD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT;PREFIX" "SOURCES;DEPENDS;LABELS" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
@@ -72,6 +72,10 @@ function(monopod_test name)
   foreach(label ${ARG_LABELS})
     add_dependencies(${label}_tests ${name})
   endforeach()
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
-    PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+  set(processors 1)
+  if("etcd" IN_LIST ARG_LABELS)
+    set(processors 2)  # the servers of a test are at work, too
+  endif()
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 TEST_PREFIX "${ARG_PREFIX}"
+    PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} PROCESSORS ${processors})
 endfunction()

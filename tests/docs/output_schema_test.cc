@@ -73,6 +73,7 @@ class OutputSchemaTest : public ::testing::Test {
 TEST_F(OutputSchemaTest, ResultsAreAsDocumented) {
   Result({"version", "-o", "json"});
   Result({"explain", "-o", "json"});
+  Result({"explain", "--store", "etcd://127.0.0.1:1", "-o", "json"});
 
   Finish({"create", "never-used"});
   Status("never-used");

@@ -30,13 +30,21 @@ sed -nE 's/^  k[A-Za-z]+ = ([0-9]+),.*/\1/p' src/cli/exit_code.h | grep -vx 128 
 sed -nE '/^## Exit codes/,/^## In/ s/^\| ([0-9]+) .*/\1/p' README.md | sort >"$here/documented"
 same 'the exit codes in README.md'
 
-# Flags: those of monopod, of ./dev, and of cmake where it is named.
+# Flags: those of monopod, of ./dev, of etcd and etcdctl, and of cmake where it is named.
 mapfile -t commands < <("$monopod" --help | sed -nE '/^Subcommands:/,/^Ex/ s/^  ([a-z]+) .*/\1/p')
 {
   "$monopod" --help
   for command in "${commands[@]}"; do "$monopod" "$command" --help; done
+  "$monopod" doctor keys --help
   ./dev help
-} | grep -oE -- '--[a-z][a-z-]+' | sort -u >"$here/flags"
+  etcd --help
+  for command in get put lock 'role grant-permission'; do
+    # shellcheck disable=SC2086  # two words
+    etcdctl $command --help
+  done
+  # Of versions that Debian 12 has not.
+  echo --bump-revision --mark-compacted
+} 2>&1 | grep -oE -- '--[a-z][a-z-]+' | sort -u >"$here/flags"
 sed 's/cmake --install//' README.md docs/{OPERATIONS,OUTPUT,PROTOCOL}.md |
   grep -oE -- '(^|[ `(])--[a-z][a-z-]+' |
   grep -oE -- '--.*' | sort -u >"$here/named"

@@ -12,7 +12,8 @@
 # Blocks of other languages are not run. What the reader has and this test has not:
 #   a terminal    monopod logs here as it does on one, in text;
 #   the checkout  ./dev and build/release/monopod are stand-ins for the MONOPOD that is tested,
-#                 and monopod is on the PATH from the beginning.
+#                 and monopod is on the PATH from the beginning;
+#   a cluster     where a command names etcd, ETCDCTL_ENDPOINTS leads to one that is fresh.
 set -euo pipefail
 monopod=$(readlink -f "$1")
 document=$(readlink -f "$2")
@@ -22,6 +23,7 @@ mkdir -p "$folder/checkout/build/release" "$folder/state" "$folder/blocks"
 output=$folder/output
 : >"$output"
 current=
+etcd=
 # A command may fail while its output is redirected: what is said then goes to the real stderr.
 exec {stderr}>&2
 
@@ -37,6 +39,7 @@ cleanup() {
   [[ $status == 0 || -z $current ]] || (fail "\"$current\" fails") || true
   mapfile -t pids < <(jobs -p)
   ((${#pids[@]} == 0)) || kill "${pids[@]}" 2>/dev/null || true
+  [[ -z $etcd ]] || kill -9 "$etcd" || true
   wait
   rm -rf "$folder"
 }
@@ -127,9 +130,33 @@ run_console() {
   check_output "$command"
 }
 
+# Starts an etcd on ports that nobody has, and waits until it answers.
+start_etcd() {
+  local port data
+  while true; do
+    port=$((12000 + RANDOM % 20000))
+    data=$folder/etcd-$port
+    : >"$data.log"
+    etcd --data-dir "$data" --name "$port" --initial-cluster "$port=http://127.0.0.1:$((port + 1))" \
+      --initial-advertise-peer-urls "http://127.0.0.1:$((port + 1))" \
+      --listen-peer-urls "http://127.0.0.1:$((port + 1))" \
+      --listen-client-urls "http://127.0.0.1:$port" \
+      --advertise-client-urls "http://127.0.0.1:$port" >>"$data.log" 2>&1 &
+    etcd=$!
+    # `wait` and `jobs` are the document's.
+    disown "$etcd"
+    # Until it says so, or ends, perhaps since the port is taken.
+    if grep -q 'ready to serve client requests' < <(tail -f -n +1 --pid="$etcd" "$data.log"); then
+      export ETCDCTL_ENDPOINTS=http://127.0.0.1:$port ETCDCTL_API=3
+      return
+    fi
+  done
+}
+
 cd "$folder/checkout"
 export PATH=$folder/checkout/build/release:$PATH
 export XDG_STATE_HOME=$folder/state MONOPOD_STORE=sqlite:$folder/locks.db
+if grep -q etcd "$folder"/blocks/* 2>/dev/null; then start_etcd; fi
 commands=0
 for block in "$folder"/blocks/*; do
   case $block in

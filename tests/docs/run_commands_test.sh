@@ -42,6 +42,8 @@ passes console '$ ./dev monopod run a -- sleep 1000 &
 $ monopod ls -o name
 a
 $ kill $!'
+passes sh 'etcdctl put a b
+monopod run a --store etcd: -- true'
 
 finds 'has no command' text 'monopod run a -- true'
 finds 'fails' sh 'monopod run a -- false'

@@ -15,9 +15,10 @@ layers='
   lock       base protocol store etcd lock
   supervise  base supervise
   observe    base protocol observe
-  cli        base protocol store etcd lock supervise observe cli
+  doctor     base protocol store etcd doctor
+  cli        base protocol store etcd lock supervise observe doctor cli
   sim        base protocol etcd sim
-  bench      base protocol store lock bench
+  bench      base protocol store etcd lock bench
   fuzz       base protocol store lock supervise observe cli fuzz
   include
   examples
@@ -56,7 +57,7 @@ FNR == 1 {
   quoted = substr($0, RSTART, 1) == "\""
   header = substr($0, RSTART + 1, RLENGTH - 1)
   inside = header ~ /^(src|sim|bench|fuzz|examples|tests)\//
-  if (header ~ /^monopod\// || (test && header ~ /^tests\/support\//)) next
+  if (header ~ /^monopod\// || ((test || from == "bench") && header ~ /^tests\/support\//)) next
   if (inside && !((from, folder_of(header)) in allowed))
     forbid(from " must not include " header)
   if (quoted && !inside)
