@@ -113,7 +113,7 @@ void QueueMachine::OnRevoke(const Result<void>& reply, Moment received) {
   // No claim with that lease can land any more.
   lease_.id = kNoLease;
   tainted_ = false;
-  revoked_ = true;
+  revoked_ = state_ == State::kEnding;
 }
 
 void QueueMachine::OnLease(const Result<TimeToLive>& reply, Moment received) {
@@ -187,6 +187,7 @@ void QueueMachine::OnTransaction(const Result<TransactionReply>& reply, Moment s
 // A put with it was refused.
 void QueueMachine::LeaseIsGone(LeaseId lease) {
   if (lease == member_lease_) position_lost_ = true;
+  if (lease == lease_.id) tainted_ = false;
   for (Lease* one : {&lease_, &short_lease_}) {
     if (one->id == lease) one->id = kNoLease;
   }

@@ -37,17 +37,21 @@ Action QueueMachine::NextQueued(Moment now) {
   if (time_is_up && contacted_ && backoff_ > nanoseconds(0)) return GiveUp(now);
   if (now.boot < retry_at_) {
     const BootTime limit = contacted_ ? claim_.give_up_at.value_or(BootTime::max()) : ContactBy();
-    return AwaitAction{std::min(retry_at_, limit)};
+    return AwaitAction{limit > now.boot ? std::min(retry_at_, limit) : retry_at_};
+  }
+  if (position_lost_ && tainted_) {
+    // A claim of the old ID may still land: not once its lease is gone.
+    return RevokeAction{.lease = lease_.id, .deadline = CallDeadline(now.boot)};
+  }
+  if (position_lost_) {
+    return Transact(Call::kRequeue,
+                    GiveUpTransaction(keys_, own_, {.alone = false, .marker = OwnMarker()}), now);
   }
   if (lease_.id == kNoLease) {
     lease_.asked = true;
     return GrantAction{.ttl = lease_.ttl, .deadline = CallDeadline(now.boot)};
   }
   if (own_.token == 0) return NextClaim(now);
-  if (position_lost_) {
-    return Transact(Call::kRequeue,
-                    GiveUpTransaction(keys_, own_, {.alone = false, .marker = OwnMarker()}), now);
-  }
   if (auto action = NextKeepAlive(now)) return *std::move(action);
   if (auto action = NextKnowledge(now)) return *std::move(action);
   return NextTurn(now);
