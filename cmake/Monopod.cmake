@@ -68,6 +68,8 @@ function(monopod_test name)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE monopod_options ${ARG_DEPENDS} GTest::gmock GTest::gtest_main)
+  # Tests mostly wait, so only their compile time counts.
+  target_compile_options(${name} PRIVATE -O0)
   target_compile_definitions(${name} PRIVATE MONOPOD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   foreach(label ${ARG_LABELS})
     add_dependencies(${label}_tests ${name})
