@@ -46,6 +46,13 @@ function(monopod_executable name)
   endif()
 endfunction()
 
+# monopod_reads_sources(FILE...): these sources know where the checkout is. Few should: the others can
+# be taken from the cache of another checkout.
+function(monopod_reads_sources)
+  set_source_files_properties(${ARGN} PROPERTIES
+    COMPILE_DEFINITIONS MONOPOD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+endfunction()
+
 # Tests have labels, by which a developer picks or leaves out some (`ctest -L`), and which name
 # the target that builds just those.
 foreach(label pure store process etcd)
@@ -70,7 +77,6 @@ function(monopod_test name)
   target_link_libraries(${name} PRIVATE monopod_options ${ARG_DEPENDS} GTest::gmock GTest::gtest_main)
   # Tests mostly wait, so only their compile time counts.
   target_compile_options(${name} PRIVATE -O0)
-  target_compile_definitions(${name} PRIVATE MONOPOD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   foreach(label ${ARG_LABELS})
     add_dependencies(${label}_tests ${name})
   endforeach()
