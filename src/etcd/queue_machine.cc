@@ -209,7 +209,8 @@ void QueueMachine::OnReport(const std::string& watched, const WatchReport& repor
   }
   for (const WatchEvent& event : report.events) {
     if (event.now.key == keys_.Member(own_.id)) {
-      if (event.deleted) position_lost_ = true;
+      // Before the claim was answered there is no place to lose: the answer will tell.
+      if (event.deleted && own_.token != 0) position_lost_ = true;
       continue;
     }
     if (state_ != State::kQueued) continue;

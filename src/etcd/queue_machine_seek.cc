@@ -207,7 +207,8 @@ Action QueueMachine::NextTurn(Moment now) {
   }
   const LeaseId lease = HoldingLease();
   const bool says_held = phase_ == MemberPhase::kHeld;
-  const bool stale = now.boot - proof_ > std::min(claim_.times.ttl / 4, claim_.times.renew);
+  // The answer of a new proof comes sooner than either: attempt <= T/5 and 2 attempt <= term.
+  const bool stale = now.boot - proof_ > std::min(claim_.times.ttl / 4, claim_.times.term / 2);
   // A write of unknown fate may move the member to another lease after this moment.
   const bool must_write = !finished_.empty() || stale || !attempts_.empty() ||
                           member_lease_ != lease || phase_ == MemberPhase::kWaiting ||
