@@ -84,20 +84,42 @@ Result<LockPicture> DrawLock(std::string name, const LockKeys& keys, const LockC
   return picture;
 }
 
+std::vector<const Claimed*> LockPicture::Unended() const {
+  std::vector<const Claimed*> unended;
+  for (const Claimed& claimed : claims) {
+    if (!claimed.ended) unended.push_back(&claimed);
+  }
+  return unended;
+}
+
+// Of those that queue by the tail, and of others' keys, only the oldest may hold.
+bool LockPicture::MayHold(const Claimed& claimed) const {
+  if (!claimed.alive) return true;
+  if (claimed.member.phase == MemberPhase::kWaiting) return false;
+  if (claimed.marker_known && claimed.marker.slots > 1) {
+    return claimed.member.phase == MemberPhase::kHeld;
+  }
+  const auto older_live = [&](const Claimed& other) {
+    const bool by_rank = other.marker_known && other.marker.slots > 1;
+    return other.alive && !by_rank && other.created < claimed.created;
+  };
+  return std::ranges::none_of(claims, older_live);
+}
+
 std::vector<const Claimed*> LockPicture::Holders() const {
   std::vector<const Claimed*> holders;
-  const int places = std::max(slots.slots, slots.before);
-  int tail_turns = 1;
-  for (const Claimed& claimed : claims) {
-    if (claimed.ended || static_cast<int>(holders.size()) >= places) continue;
-    // Of those who queue by the tail only the first may hold.
-    const bool by_rank = claimed.marker_known && claimed.marker.slots > 1;
-    if (claimed.alive && by_rank && claimed.member.phase != MemberPhase::kHeld) continue;
-    if (claimed.alive && !by_rank && !claimed.foreign && tail_turns-- <= 0) continue;
-    if (claimed.alive && claimed.member.phase == MemberPhase::kWaiting) continue;
-    holders.push_back(&claimed);
+  const auto places = static_cast<std::size_t>(std::max({slots.slots, slots.before, 1}));
+  for (const Claimed* claimed : Unended()) {
+    if (MayHold(*claimed) && holders.size() < places) holders.push_back(claimed);
   }
   return holders;
+}
+
+bool LockPicture::Fits(int wanted) const {
+  const auto unended = Unended();
+  const auto may_hold = [&](const Claimed* claimed) { return MayHold(*claimed); };
+  const auto youngest = std::find_if(unended.rbegin(), unended.rend(), may_hold);
+  return unended.rend() - youngest <= wanted;
 }
 
 int LockPicture::Waiting() const {

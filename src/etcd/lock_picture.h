@@ -47,8 +47,15 @@ struct LockPicture {
   // those that queue by the tail, the first; and those whose member is gone while their work may go
   // on.
   std::vector<const Claimed*> Holders() const;
+  // Whether no more than `slots` can hold, also if everybody who waits begins as the present number
+  // of slots lets them: who is older than a holder may begin at any time.
+  bool Fits(int slots) const;
   // How many wait behind them.
   int Waiting() const;
+
+ private:
+  std::vector<const Claimed*> Unended() const;
+  bool MayHold(const Claimed& claimed) const;
 };
 
 // kUnsupported: a value cannot be read; the message names its key.

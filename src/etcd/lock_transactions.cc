@@ -110,7 +110,8 @@ OwnKeys ReadOwnKeys(const TransactionReply& reply) {
 
 Transaction ReleaseTransaction(const LockKeys& keys, const Standing& own,
                                const ReleaseRequest& request) {
-  Transaction release{.compares = {IsTail(keys, own.id)}};
+  Transaction release{
+      .compares = {IsTail(keys, own.id), CreatedAt(keys.Marker(own.id), own.token)}};
   release.then = {Delete{keys.Member(own.id)}, Delete{keys.Marker(own.id)}, Delete{keys.Tail()}};
   release.otherwise = {Delete{keys.Member(own.id)}};
   if (request.marker.slots > 1) {
@@ -133,7 +134,7 @@ Transaction ReleaseTransaction(const LockKeys& keys, const Standing& own,
 
 Transaction DropClaimTransaction(const LockKeys& keys, const Standing& own,
                                  std::span<const FinishedMarker> finished) {
-  Transaction drop{.compares = {IsTail(keys, own.id)}};
+  Transaction drop{.compares = {IsTail(keys, own.id), CreatedAt(keys.Marker(own.id), own.token)}};
   drop.otherwise = {Delete{keys.Member(own.id)}, Delete{keys.Marker(own.id)}};
   for (const FinishedMarker& marker : finished) {
     drop.otherwise.emplace_back(Delete{keys.Marker(marker.id)});
@@ -163,7 +164,7 @@ Transaction GiveUpTransaction(const LockKeys& keys, const Standing& own,
     leave.then.emplace_back(Delete{keys.Marker(marker.id)});
   }
   if (!request.predecessor && !request.alone) return leave;
-  Transaction give_up{.compares = {IsTail(keys, own.id)},
+  Transaction give_up{.compares = {IsTail(keys, own.id), CreatedAt(keys.Marker(own.id), own.token)},
                       .then = {Delete{keys.Member(own.id)}, Delete{keys.Marker(own.id)}},
                       .otherwise = {std::move(leave)}};
   if (request.predecessor) {

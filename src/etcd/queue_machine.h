@@ -163,11 +163,10 @@ class QueueMachine {
   void TakeLook(const LookReply& look, Moment received);
   bool TakeOwnMember(const std::optional<KeyValue>& member);
   bool TakeSlots(const std::optional<KeyValue>& slots);
-  static void SawMember(Older& older, const KeyValue& member, BootTime received);
+  void SawMember(Older& older, const KeyValue& member, BootTime received);
   bool SawMarker(Older& older, const KeyValue& marker, BootTime received);
   // `last`: what it said last, if that is known.
-  static void SawMemberGone(Older& older, BootTime counted_from,
-                            const std::optional<KeyValue>& last);
+  void SawMemberGone(Older& older, BootTime counted_from, const std::optional<KeyValue>& last);
   void TakeForeign(const std::vector<KeyValue>& members);
   void OnMemberEvent(Older& older, const WatchEvent& event, BootTime received);
   void OnMarkerEvent(Older& older, const WatchEvent& event, BootTime received);
@@ -279,6 +278,7 @@ class QueueMachine {
   BootTime confirm_at_{};       // a member's end is looked into then, unless more is heard
   BootTime not_before_{};       // carried waits
   std::chrono::milliseconds carried_kill_{0};
+  std::chrono::milliseconds seen_kill_{0};  // the longest of what was ever seen ahead
   std::vector<LockKeys::Bounds> watched_;
   std::set<std::string> started_;
   BootTime watch_patience_{};

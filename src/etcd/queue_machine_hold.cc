@@ -232,6 +232,7 @@ void QueueMachine::OwnerAnswered(const TransactionReply& reply) {
   const auto member = DecodeMember(*oldest);
   if (member && keys_.IdOfMember(oldest->key)) {
     event.owner = member->holder;
+    seen_kill_ = std::max(seen_kill_, member->kill);
     event.owner_since = member->acquired;
     event.owner_renewed = member->renewed;
   } else {

@@ -117,6 +117,7 @@ void QueueMachine::SawMember(Older& older, const KeyValue& member, BootTime rece
   older.member_mod = member.mod_revision;
   older.member_seen = received;
   older.member = DecodeMember(member).value_or(MemberValue{});
+  seen_kill_ = std::max(seen_kill_, older.member.kill);
 }
 
 bool QueueMachine::SawMarker(Older& older, const KeyValue& marker, BootTime received) {
@@ -129,6 +130,7 @@ bool QueueMachine::SawMarker(Older& older, const KeyValue& marker, BootTime rece
   }
   older.marker = std::move(*decoded);
   older.marker_known = true;
+  seen_kill_ = std::max({seen_kill_, older.marker.kill, older.marker.owed});
   older.marker_mod = marker.mod_revision;
   older.marker_read = received;
   older.created = marker.create_revision;
@@ -141,6 +143,7 @@ void QueueMachine::SawMemberGone(Older& older, BootTime counted_from,
   older.alive = false;
   older.counted_from = counted_from;
   if (last) older.member = DecodeMember(*last).value_or(MemberValue{});
+  if (last) seen_kill_ = std::max(seen_kill_, older.member.kill);
   if (!last) older.member.phase = MemberPhase::kQueued;
 }
 
@@ -177,6 +180,10 @@ void QueueMachine::OnMarkerEvent(Older& older, const WatchEvent& event, BootTime
   if (!event.deleted) {
     SawMarker(older, event.now, received);
     return;
+  }
+  if (event.previous) {
+    const auto last = DecodeMarker(*event.previous).value_or(MarkerValue{});
+    seen_kill_ = std::max({seen_kill_, last.kill, last.owed});
   }
   // Only all markers together tell what that means, and whether the own claim still stands.
   scan_needed_ = true;

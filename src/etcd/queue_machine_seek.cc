@@ -304,10 +304,11 @@ Action QueueMachine::GiveUp(Moment now) {
 // it, also if its keys were wiped away together with the own ones.
 void QueueMachine::Requeue(bool marker_stood, BootTime now) {
   if (!marker_stood) {
-    for (const Older& older : older_) {
-      // Of a predecessor that was never read, as much as of the own claim.
-      const milliseconds kill = older.marker_known ? older.marker.kill : claim_.times.kill;
-      carried_kill_ = std::max({carried_kill_, kill, older.marker.kill, older.marker.owed});
+    carried_kill_ = std::max(carried_kill_, seen_kill_);
+    // Of a predecessor that was never read, as much as of the own claim.
+    const auto unread = [](const Older& older) { return !older.marker_known; };
+    if (std::ranges::any_of(older_, unread)) {
+      carried_kill_ = std::max(carried_kill_, claim_.times.kill);
     }
     if (claim_.recovery_delay && carried_kill_ > milliseconds(0)) {
       not_before_ = std::max(not_before_, now + protocol::RecoveryTime(carried_kill_));

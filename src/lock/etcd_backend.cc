@@ -377,7 +377,7 @@ Result<bool> EtcdBackend::Resize(const ResizeRequest& request) {
     // First it is said, then looked at: one who read the larger number may begin until then.
     said = said || (picture->slots_said && has.slots == request.slots);
     const int had = std::max(has.slots, has.before);
-    const bool fits = said && static_cast<int>(picture->Holders().size()) <= request.slots;
+    const bool fits = said && picture->Fits(request.slots);
     const SlotsValue shall_be{.slots = request.slots,
                               .before = had > request.slots && !fits ? had : 0};
     if (!picture->slots_said || has != shall_be) {
