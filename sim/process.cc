@@ -22,7 +22,7 @@ constexpr nanoseconds kPause = milliseconds(200);  // between two claims
 
 Process::Process(const Worker::Surroundings& surroundings, const Identity& identity,
                  const Dangers& dangers)
-    : surroundings_(surroundings), identity_(identity), dangers_(dangers) {}
+    : surroundings_(surroundings), identity_(identity), dangers_(dangers), healed_length_(kPause) {}
 
 protocol::Moment Process::Now() const {
   const TrueTime now = surroundings_.world.queue.now();
@@ -62,7 +62,8 @@ void Process::Retire() {
   if (worker_ != nullptr) worker_->AskToStop(kPause);
 }
 
-void Process::ClaimOnce() {
+void Process::ClaimOnce(nanoseconds length) {
+  healed_length_ = length;
   retired_ = false;
   Claim();
   retired_ = true;
@@ -189,7 +190,7 @@ void Process::BeginWork(const Event& event) {
   const auto tenure = this->tenure();
   if (stopped_ || !tenure) return;
   const nanoseconds length =
-      world().faults_on ? world().random.In({.to = 3 * spec().times.ttl}) : kPause;
+      world().faults_on ? world().random.In({.to = 3 * spec().times.ttl}) : healed_length_;
   workers_.emplace_back(surroundings_,
                         Worker::Job{.claim = claim_,
                                     .slot = static_cast<std::size_t>(event.slot),

@@ -42,8 +42,8 @@ class Process {
   void Heal();
   // Ends the present claim when it has held, and makes no more.
   void Retire();
-  // Makes one more claim, and none after it.
-  void ClaimOnce();
+  // Makes one more claim, and none after it, and works for that long.
+  void ClaimOnce(std::chrono::nanoseconds length);
   bool claims() const { return claims_now_; }
 
  protected:
@@ -102,6 +102,7 @@ class Process {
   const Dangers dangers_;
   TrueTime stalled_until_{};
   bool retired_ = false;
+  std::chrono::nanoseconds healed_length_;  // of work, when faults have stopped
 
   // Of the present claim.
   bool claims_now_ = false;  // false: crashed, or between two claims

@@ -26,7 +26,10 @@ Compare At(std::string key, Compare::Target target, etcd::Revision revision) {
 
 }  // namespace
 
-Administrator::Administrator(const Parts& parts) : parts_(parts), keys_(kPrefix, kLockName) {}
+Administrator::Administrator(const Parts& parts)
+    : parts_(parts),
+      keys_(kPrefix, kLockName),
+      resize_({parts.world, parts.line, parts.cluster, parts.clock}) {}
 
 nanoseconds Administrator::Soon() {
   return parts_.world.random.In({.from = milliseconds(1), .to = milliseconds(200)});
@@ -65,6 +68,9 @@ void Administrator::Act() {
   if (world.Happens(faults.early_revocation)) RevokeWhenProven();
   if (world.Happens(faults.deletion)) DeleteMember();
   if (world.Happens(faults.wipe)) Wipe();
+  if (!resize_.goes_on() && world.Happens(faults.resize)) {
+    resize_.Begin(1 + static_cast<int>(world.random.Below(3)));
+  }
 }
 
 // src/lock/etcd_backend.cc.

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "sim/queue/cluster.h"
+#include "sim/queue/resize.h"
 #include "src/etcd/lock_picture.h"
 
 namespace monopod::sim::queue {
@@ -28,6 +29,7 @@ class Administrator {
   void SaySlots();
   // Now and then.
   void Act();
+  bool resizes() const { return resize_.goes_on(); }
 
  private:
   void Break(std::chrono::nanoseconds after);
@@ -42,6 +44,7 @@ class Administrator {
 
   const Parts parts_;
   const etcd::LockKeys keys_;
+  Resize resize_;
 };
 
 }  // namespace monopod::sim::queue

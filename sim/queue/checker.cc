@@ -57,7 +57,7 @@ void Checker::OnMember(const Change& change, ClaimId owner, const Author& author
     claim.token = change.after->create_revision;
   }
   claim.proof = std::max(claim.proof.value_or(BootTime::min()), author.sent);
-  claim.member_written = now;
+  written_[change.key.substr(kMemberKeys.size())] = now;
 }
 
 void Checker::OnMarker(const Change& change, ClaimId owner, const Author& author, TrueTime now) {
@@ -84,7 +84,7 @@ void Checker::OnMarker(const Change& change, ClaimId owner, const Author& author
 // Observers change nothing but the credit, and what they say is true.
 void Checker::CheckCredit(const Change& change, ClaimId owner, TrueTime now) {
   const milliseconds credit(NumberIn(change.after->value, "credit_ms"));
-  const nanoseconds silence = now - claims_.at(owner).member_written;
+  const nanoseconds silence = now - written_[change.key.substr(kMarkerKeys.size())];
   if (schedule_.within_bounds && credit > silence / 1000 * 1005) {
     Fail(fmt::format("the credit of {} says {} ms, but its member was written {} ms ago",
                      InstanceOf(owner), credit.count(), silence / milliseconds(1)));
@@ -200,8 +200,8 @@ void Checker::OnClaimEnded(ClaimId id, protocol::Outcome outcome) {
 
 void Checker::CheckNothingIsLeft() {
   for (const auto& [key, at] : keyspace_.keys()) {
-    if (ReadKey(key).kind == KeyKind::kSlots) continue;
-    if (schedule_.slots > 1 && ReadKey(key).kind == KeyKind::kMarker) continue;
+    const KeyKind kind = ReadKey(key).kind;
+    if (kind == KeyKind::kSlots) continue;
     Fail(fmt::format("the lock is idle and clean, but there is {}: {}", key, at.value));
   }
 }

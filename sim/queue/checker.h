@@ -50,7 +50,6 @@ class Checker final : public Judge {
  private:
   struct Claim : Proven {
     etcd::Revision token = 0;  // create revision of its latest member
-    TrueTime member_written{};
     int proofs = 0;  // that landed after the claim itself
     bool over = false;
     bool works = false;
@@ -72,6 +71,7 @@ class Checker final : public Judge {
   std::vector<Claim> claims_;
   std::vector<ClaimId> working_;
   std::vector<etcd::Revision> wipes_;
+  std::map<std::string, TrueTime> written_;  // members, by what follows in their keys
 };
 
 }  // namespace monopod::sim::queue

@@ -101,7 +101,7 @@ void Watches::OnChanges(const std::vector<Change>& changes, etcd::Revision revis
 
 void Watches::Send(const Letter& letter) {
   Watch& watch = watches_.at(letter.id);
-  watch.told_until = std::max(watch.told_until, letter.at);
+  watch.told_until = std::max(watch.told_until + std::chrono::microseconds(1), letter.at);
   world_.queue.At(watch.told_until, [this, letter] { Arrive(letter); });
 }
 
@@ -110,7 +110,9 @@ void Watches::Arrive(const Letter& letter) {
   if (at == watches_.end() || at->second.connection != letter.connection) return;
   const TrueTime reaches = line_.ReachesAt(at->second.request.node);
   if (reaches > world_.queue.now()) {
-    world_.queue.At(reaches, [this, letter] { Arrive(letter); });
+    Letter later = letter;
+    later.at = reaches;
+    Send(later);
     return;
   }
   Tell(at->second, letter.report);

@@ -38,6 +38,11 @@ Action QueueMachine::NextHolding(Moment now) {
   }
   const BootTime term_at = proof_ + claim_.times.term;
   if (now.boot < retry_at_) return AwaitAction{std::min(retry_at_, term_at)};
+  // Proofs go first, but no renewal of the lease may be forgotten over them.
+  const bool overdue = now.boot >= lease_.kept + nanoseconds(lease_.ttl) / 2;
+  if (overdue) {
+    if (auto action = NextKeepAlive(now)) return *std::move(action);
+  }
   const BootTime renew_at =
       proof_ + claim_.times.renew - Jitter(claim_.holder.instance, claim_.times.renew);
   if (now.boot >= renew_at || std::exchange(prove_now_, false)) {
