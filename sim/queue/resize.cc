@@ -23,19 +23,6 @@ Compare ModifiedAt(std::string key, etcd::Revision revision) {
           .value = {}};
 }
 
-// Whether whoever holds would also hold with so few slots. Whoever is older may begin at any time.
-bool FitsIn(const etcd::LockPicture& picture, int slots) {
-  int unfinished = 0;
-  int needed = 0;
-  const auto holders = picture.Holders();
-  for (const etcd::Claimed& claimed : picture.claims) {
-    if (claimed.ended) continue;
-    ++unfinished;
-    if (std::ranges::find(holders, &claimed) != holders.end()) needed = unfinished;
-  }
-  return needed <= slots;
-}
-
 }  // namespace
 
 Resize::Resize(const Parts& parts) : parts_(parts), keys_(kPrefix, kLockName) {}
@@ -68,7 +55,7 @@ void Resize::Step() {
   const SlotsValue& has = picture->slots;
   said_ = said_ || (picture->slots_said && has.slots == slots_);
   const int had = std::max(has.slots, has.before);
-  const bool fits = said_ && FitsIn(*picture, slots_);
+  const bool fits = said_ && picture->Fits(slots_);
   const SlotsValue shall_be{.slots = slots_, .before = had > slots_ && !fits ? had : 0};
   if (picture->slots_said && has == shall_be) {
     if (has.before == 0)

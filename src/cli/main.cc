@@ -76,15 +76,15 @@ int Parse(CLI::App& app, Context& context, Arguments arguments) {
   return context.action();
 }
 
-// Else the next file that is opened would take their place, and be written to.
-void OpenMissingStandardDescriptors() {
+// Else the next file that is opened would take their place, and be written to. Runs before the
+// libraries are initialized: gRPC opens descriptors then.
+__attribute__((constructor(101))) void OpenMissingStandardDescriptors() {
   int null = open("/dev/null", O_RDWR);
   while (null >= 0 && null <= STDERR_FILENO) null = open("/dev/null", O_RDWR);
   if (null > STDERR_FILENO) close(null);
 }
 
 int Main(int argc, char** argv) {
-  OpenMissingStandardDescriptors();
   etcd::SilenceTransport();
   CLI::App app("Locks for automation: when one pod must win.", "monopod");
   app.footer(kFooter);
