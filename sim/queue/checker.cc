@@ -46,6 +46,7 @@ void Checker::OnMember(const Change& change, ClaimId owner, const Author& author
     Fail(fmt::format("I9: {} changes the member of {}", InstanceOf(*author.claim),
                      InstanceOf(owner)));
   }
+  claim.displaced = claim.displaced || (!change.after && author.claim != owner);
   if (!change.after || !author.claim) return;
   if (claim.over) {
     Fail(fmt::format("I5: {} said that nothing of it is left, and its member appears",
@@ -69,7 +70,7 @@ void Checker::OnMarker(const Change& change, ClaimId owner, const Author& author
     }
     return;
   }
-  claim.marker_taken = claim.marker_taken || !change.after;
+  claim.displaced = claim.displaced || !change.after;
   if (!author.claim) return;
   if (!change.before) {
     Fail(fmt::format("I9: {} makes a marker for {}", InstanceOf(*author.claim), InstanceOf(owner)));
@@ -185,9 +186,9 @@ void Checker::OnClaimEnded(ClaimId id, protocol::Outcome outcome) {
   if (outcome == protocol::Outcome::kUnknown) return;
   Claim& claim = claims_.at(id);
   claim.over = true;
-  // A full store takes no other word than the end of the member; and a claim that had to wait since
-  // its keys were wiped away, or since a foreign key was, leaves its marker to say so.
-  const bool may_warn = claim.met_full || claim.marker_taken || schedule_.faults.foreign > 0;
+  // A full store takes no other word than the end of the member; and a claim that still had to
+  // wait, since it had lost its place or a foreign key had vanished, leaves its marker to say so.
+  const bool may_warn = claim.met_full || claim.displaced || schedule_.faults.foreign > 0;
   for (const auto& [key, at] : keyspace_.keys()) {
     const KeyText text = ReadKey(key);
     if (text.owner != id) continue;

@@ -55,7 +55,7 @@ class Checker final : public Judge {
     bool works = false;
     bool told = false;
     bool met_full = false;
-    bool marker_taken = false;  // by another, while it was not over
+    bool displaced = false;  // its member or marker was taken away while it was not over
     std::set<ClaimId> seen;  // where everything is wiped: those whose keys it saw
   };
   void OnMember(const Change& change, ClaimId owner, const Author& author, TrueTime now);

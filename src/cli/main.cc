@@ -1,6 +1,7 @@
 // monopod: when one pod must win.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <exception>
@@ -77,12 +78,15 @@ int Parse(CLI::App& app, Context& context, Arguments arguments) {
 }
 
 // Else the next file that is opened would take their place, and be written to. Runs before the
-// libraries are initialized: gRPC opens descriptors then.
-__attribute__((constructor(101))) void OpenMissingStandardDescriptors() {
-  int null = open("/dev/null", O_RDWR);
-  while (null >= 0 && null <= STDERR_FILENO) null = open("/dev/null", O_RDWR);
-  if (null > STDERR_FILENO) close(null);
+// libraries are initialized, since gRPC opens descriptors then; so it is a bare system call.
+void OpenMissingStandardDescriptors() {
+  const auto open_null = [] { return syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR); };
+  auto null = open_null();
+  while (null >= 0 && null <= STDERR_FILENO) null = open_null();
+  if (null > STDERR_FILENO) syscall(SYS_close, null);
 }
+[[gnu::section(".preinit_array"),
+  gnu::used]] void (*const run_first)() = OpenMissingStandardDescriptors;
 
 int Main(int argc, char** argv) {
   etcd::SilenceTransport();

@@ -44,8 +44,13 @@ Action QueueMachine::NextQueued(Moment now) {
     return RevokeAction{.lease = lease_.id, .deadline = CallDeadline(now.boot)};
   }
   if (position_lost_) {
+    // What it carries its marker goes on to tell.
+    const bool carries = now.boot < not_before_;
     return Transact(Call::kRequeue,
-                    GiveUpTransaction(keys_, own_, {.alone = false, .marker = OwnMarker()}), now);
+                    carries
+                        ? DropMemberTransaction(keys_, own_.id)
+                        : GiveUpTransaction(keys_, own_, {.alone = false, .marker = OwnMarker()}),
+                    now);
   }
   if (lease_.id == kNoLease) {
     lease_.asked = true;
@@ -301,18 +306,16 @@ Action QueueMachine::GiveUp(Moment now) {
 }
 
 // The place in the queue is lost and tidied away: begins anew. Whoever saw a hold still waits for
-// it, also if its keys were wiped away together with the own ones.
-void QueueMachine::Requeue(bool marker_stood, BootTime now) {
-  if (!marker_stood) {
-    carried_kill_ = std::max(carried_kill_, seen_kill_);
-    // Of a predecessor that was never read, as much as of the own claim.
-    const auto unread = [](const Older& older) { return !older.marker_known; };
-    if (std::ranges::any_of(older_, unread)) {
-      carried_kill_ = std::max(carried_kill_, claim_.times.kill);
-    }
-    if (claim_.recovery_delay && carried_kill_ > milliseconds(0)) {
-      not_before_ = std::max(not_before_, now + protocol::RecoveryTime(carried_kill_));
-    }
+// it: its keys may be wiped away together with the own ones, or before the new claim.
+void QueueMachine::Requeue(BootTime now) {
+  carried_kill_ = std::max(carried_kill_, seen_kill_);
+  // Of a predecessor that was never read, as much as of the own claim.
+  const auto unread = [](const Older& older) { return !older.marker_known; };
+  if (std::ranges::any_of(older_, unread)) {
+    carried_kill_ = std::max(carried_kill_, claim_.times.kill);
+  }
+  if (claim_.recovery_delay && carried_kill_ > milliseconds(0)) {
+    not_before_ = std::max(not_before_, now + protocol::RecoveryTime(carried_kill_));
   }
   for (Lease* lease : {&lease_, &short_lease_}) {
     if (lease->id == kNoLease) continue;
