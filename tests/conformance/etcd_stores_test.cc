@@ -1,4 +1,4 @@
-// etcd joins the contract of locks: one member, and three.
+// etcd joins the contract of locks: MONOPOD_ETCD is one member, or three.
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -45,20 +45,16 @@ class EtcdTestStore : public TestStore {
 };
 
 // Its leases end by etcd's clock, which looks at them every half second.
-template <class Cluster>
-StoreKind Kind(std::string name) {
-  return {.name = std::move(name),
-          .make = [] { return std::make_unique<EtcdTestStore<Cluster>>(); },
-          .numbers_slots = false,
-          .remembers_idle = false,
-          .foreign_can_age = false,
-          .silence_to_take_over = kTtl};
-}
-
-INSTANTIATE_TEST_SUITE_P(Etcd, LockContractTest,
-                         ::testing::Values(Kind<testing::EtcdServer>("one_member"),
-                                           Kind<testing::EtcdCluster>("three_members")),
-                         NameOf);
+INSTANTIATE_TEST_SUITE_P(
+    Etcd, LockContractTest,
+    ::testing::Values(StoreKind{
+        .name = "etcd",
+        .make = [] { return std::make_unique<EtcdTestStore<testing::MONOPOD_ETCD>>(); },
+        .numbers_slots = false,
+        .remembers_idle = false,
+        .foreign_can_age = false,
+        .silence_to_take_over = kTtl}),
+    NameOf);
 
 }  // namespace
 }  // namespace monopod::conformance
