@@ -50,8 +50,8 @@ class Judge {
   void CheckFence(const Write& write);
 
  private:
-  Token fence_ = 0;  // the highest token that the resource has seen
-  ClaimId fence_writer_ = 0;   // and whose it is
+  Token fence_ = 0;           // the highest token that the resource has seen
+  ClaimId fence_writer_ = 0;  // and whose it is
   std::optional<std::string> violation_;
 };
 

@@ -216,9 +216,8 @@ void Process::Carry(const DoneAction& action) {
   if (worker_ != nullptr) {
     judge().Fail(InstanceOf(claim_) + " is done while its work runs");
   }
-  world().queue.At(
-      world().queue.now() + world().random.In({.from = milliseconds(1), .to = kPause}),
-      [this] { Claim(); });
+  world().queue.At(world().queue.now() + world().random.In({.from = milliseconds(1), .to = kPause}),
+                   [this] { Claim(); });
 }
 
 void Process::WakeAt(TrueTime time) {

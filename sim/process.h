@@ -50,7 +50,7 @@ class Process {
   // The machine of the present claim.
   virtual void MakeMachine() = 0;
   virtual void DropMachine(bool crashed) = 0;
-  virtual void Ask() = 0;      // what to do next; it is kept
+  virtual void Ask() = 0;       // what to do next; it is kept
   virtual void CarryOut() = 0;  // what was asked
   virtual void StopMachine(BootTime end_by) = 0;
   virtual void EndAwait() = 0;  // the wait of an await is over

@@ -99,10 +99,11 @@ class Simulation {
   // clock.
   nanoseconds LongestRecovery() const {
     const nanoseconds ttl = LongestTimes(schedule_.candidates).ttl;
-    const nanoseconds bound = 2 * protocol::SilenceToTakeOver(LongestTimes(schedule_.candidates).ttl) +
-                              protocol::RecoveryTime(std::chrono::floor<std::chrono::milliseconds>(
-                                  LongestKill(schedule_.candidates))) +
-                              seconds(15) + ttl;
+    const nanoseconds bound =
+        2 * protocol::SilenceToTakeOver(LongestTimes(schedule_.candidates).ttl) +
+        protocol::RecoveryTime(
+            std::chrono::floor<std::chrono::milliseconds>(LongestKill(schedule_.candidates))) +
+        seconds(15) + ttl;
     return bound * 13 / 10;
   }
 

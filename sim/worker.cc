@@ -20,7 +20,7 @@ Worker::Worker(const Surroundings& surroundings, const Job& job, std::function<v
   }
   runs_ = true;
   world_.trace.Add(now, "work", job_.claim,
-                         [&] { return InstanceOf(job_.claim) + "'s work begins"; });
+                   [&] { return InstanceOf(job_.claim) + "'s work begins"; });
   judge_.OnWorkBegan(job_.claim, job_.slot, now);
   EndAt(now + job_.length);
   world_.queue.At(clock_.When(job_.kill_at), [this] { GuardDeadline(); });
@@ -55,8 +55,7 @@ void Worker::GuardDeadline() {
   killed_ = true;
   // The last process may take as long as is allowed to be gone.
   const nanoseconds most = protocol::kDeathAllowance;
-  const nanoseconds takes =
-      world_.random.Chance(0.5) ? most : world_.random.In({.to = most});
+  const nanoseconds takes = world_.random.Chance(0.5) ? most : world_.random.In({.to = most});
   EndAt(clock_.When(job_.kill_at + takes));
 }
 
@@ -65,7 +64,7 @@ void Worker::End() {
   const TrueTime now = world_.queue.now();
   runs_ = false;
   world_.trace.Add(now, "work", job_.claim,
-                         [&] { return InstanceOf(job_.claim) + "'s work is over"; });
+                   [&] { return InstanceOf(job_.claim) + "'s work is over"; });
   judge_.OnWorkWrote(job_.claim);
   judge_.OnWorkEnded(job_.claim, now);
   if (on_over_) std::exchange(on_over_, nullptr)();

@@ -1,5 +1,5 @@
-// Administrators, who break holds, change the number of slots and delete keys by hand; and a deposed
-// leader, which revokes leases that have just been kept.
+// Administrators, who break holds, change the number of slots and delete keys by hand; and a
+// deposed leader, which revokes leases that have just been kept.
 #pragma once
 
 #include <functional>

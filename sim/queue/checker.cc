@@ -56,6 +56,7 @@ void Checker::OnMember(const Change& change, ClaimId owner, const Author& author
     ++claim.proofs;
   } else {
     claim.token = change.after->create_revision;
+    claim.id = change.key.substr(kMemberKeys.size());
   }
   claim.proof = std::max(claim.proof.value_or(BootTime::min()), author.sent);
   written_[change.key.substr(kMemberKeys.size())] = now;
@@ -76,7 +77,8 @@ void Checker::OnMarker(const Change& change, ClaimId owner, const Author& author
     Fail(fmt::format("I9: {} makes a marker for {}", InstanceOf(*author.claim), InstanceOf(owner)));
   } else if (change.after) {
     CheckCredit(change, owner, now);
-  } else if (claim.works && schedule_.within_bounds) {
+  } else if (claim.works && change.before->create_revision == claim.token &&
+             schedule_.within_bounds) {
     Fail(fmt::format("I9: {} tidies away the marker of {}, whose work runs",
                      InstanceOf(*author.claim), InstanceOf(owner)));
   }
@@ -136,10 +138,11 @@ void Checker::CheckOverlap(ClaimId id, TrueTime now) {
   }
   if (static_cast<int>(others.size()) < Allowed()) return;
   const Claim& other = claims_.at(others.front());
-  Fail(fmt::format("I10: the work of {} began while the work of {} ran ({} in all, {} allowed), "
-                   "whose last proof was {} ms ago by its own clock",
-                   InstanceOf(id), InstanceOf(others.front()), others.size(), Allowed(),
-                   (other.clock->At(now) - *other.proof) / milliseconds(1)));
+  Fail(
+      fmt::format("I10: the work of {} began while the work of {} ran ({} in all, {} allowed), "
+                  "whose last proof was {} ms ago by its own clock",
+                  InstanceOf(id), InstanceOf(others.front()), others.size(), Allowed(),
+                  (other.clock->At(now) - *other.proof) / milliseconds(1)));
 }
 
 // I7, foreign keys included: nobody passes a place in the queue that stands.

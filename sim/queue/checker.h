@@ -50,7 +50,8 @@ class Checker final : public Judge {
  private:
   struct Claim : Proven {
     etcd::Revision token = 0;  // create revision of its latest member
-    int proofs = 0;  // that landed after the claim itself
+    std::string id;            // what follows in the keys of that
+    int proofs = 0;            // that landed after the claim itself
     bool over = false;
     bool works = false;
     bool told = false;

@@ -40,8 +40,9 @@ protocol::Claim Client::DrawClaim() {
 void Client::MakeMachine() {
   call_.reset();
   costs_ = {};
-  machine_ = parts_.make_machine(DrawClaim(), etcd::LockKeys(kPrefix, kLockName),
-                                 [this] { return fmt::format("{:04x}{:02x}", claim(), ++nonces_); });
+  machine_ = parts_.make_machine(DrawClaim(), etcd::LockKeys(kPrefix, kLockName), [this] {
+    return fmt::format("{:04x}{:02x}", claim(), ++nonces_);
+  });
 }
 
 void Client::DropMachine(bool crashed) {
@@ -150,11 +151,10 @@ void Client::Carry(const etcd::WatchAction& action) {
     const auto report = [this, begin = wanted.begin](const WatchReport& told) {
       Arrived(begin, told);
     };
-    watched_[wanted.begin] = {.end = wanted.end,
-                              .id = parts_.watches.Start({.node = identity().node,
-                                                          .begin = wanted.begin,
-                                                          .end = wanted.end,
-                                                          .report = report})};
+    watched_[wanted.begin] = {
+        .end = wanted.end,
+        .id = parts_.watches.Start(
+            {.node = identity().node, .begin = wanted.begin, .end = wanted.end, .report = report})};
   }
   Step();
 }

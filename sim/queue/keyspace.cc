@@ -175,8 +175,8 @@ Result<TransactionReply> Keyspace::Apply(const Transaction& transaction) {
   return reply;
 }
 
-void Keyspace::Run(const Transaction& transaction, const std::vector<bool>& branches, std::size_t& at,
-                   TransactionReply& reply) {
+void Keyspace::Run(const Transaction& transaction, const std::vector<bool>& branches,
+                   std::size_t& at, TransactionReply& reply) {
   reply.succeeded = branches.at(at++);
   for (const Operation& operation : Branch(transaction, reply.succeeded)) {
     if (const auto* put = std::get_if<etcd::Put>(&operation)) {
@@ -239,9 +239,8 @@ void Keyspace::Revoke(etcd::LeaseId lease) {
 TransactionReply Keyspace::ReadAt(const Transaction& transaction, Revision revision) const {
   Keys keys;
   for (const auto& [key, past] : past_) {
-    const auto later = std::ranges::upper_bound(past, revision, {}, [](const auto& version) {
-      return version.first;
-    });
+    const auto later = std::ranges::upper_bound(past, revision, {},
+                                                [](const auto& version) { return version.first; });
     if (later != past.begin() && std::prev(later)->second) keys[key] = *std::prev(later)->second;
   }
   Keyspace then;

@@ -27,7 +27,8 @@ class Keyspace {
   // transaction (a key twice, too many operations). Nothing has changed then.
   Result<etcd::TransactionReply> Apply(const etcd::Transaction& transaction);
   // A transaction without changes, as it would have been answered at that revision.
-  etcd::TransactionReply ReadAt(const etcd::Transaction& transaction, etcd::Revision revision) const;
+  etcd::TransactionReply ReadAt(const etcd::Transaction& transaction,
+                                etcd::Revision revision) const;
 
   void Grant(etcd::LeaseId lease) { leases_.insert(lease); }
   bool HasLease(etcd::LeaseId lease) const { return leases_.contains(lease); }

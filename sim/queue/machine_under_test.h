@@ -32,9 +32,7 @@ class MachineUnderTest {
                            Moment received) {
     machine_.OnKeepAlive(reply, sent, received);
   }
-  void OnRevoke(const Result<void>& reply, Moment received) {
-    machine_.OnRevoke(reply, received);
-  }
+  void OnRevoke(const Result<void>& reply, Moment received) { machine_.OnRevoke(reply, received); }
   virtual void OnLease(const Result<etcd::TimeToLive>& reply, Moment received) {
     machine_.OnLease(reply, received);
   }

@@ -40,8 +40,7 @@ CallId Network::Send(Call call) {
   if (!fate.answered) {
     // What is surely not carried out may say so.
     const bool sure = !fate.arrives && parts_.world.random.Chance(0.5);
-    sent.lost =
-        Error{sure ? ErrorCode::kUnavailable : ErrorCode::kIndeterminate, "no answer"};
+    sent.lost = Error{sure ? ErrorCode::kUnavailable : ErrorCode::kIndeterminate, "no answer"};
   }
   if (fate.arrives) queue.At(fate.arrival, [this, id] { Arrive(id); });
   queue.At(fate.answer, [this, id] { Answer(id); });

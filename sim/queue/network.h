@@ -43,7 +43,7 @@ struct Call {
   ClaimId claim = 0;
   Request request;
   TrueTime deadline{};
-  protocol::Moment sent{};  // by the caller's clocks
+  protocol::Moment sent{};         // by the caller's clocks
   std::optional<Error> lost = {};  // told instead of the answer
   Reply reply = {};
 };

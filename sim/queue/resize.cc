@@ -35,8 +35,7 @@ void Resize::Begin(int slots) {
 }
 
 void Resize::Later() {
-  const auto pause =
-      parts_.world.random.In({.from = milliseconds(1), .to = milliseconds(200)});
+  const auto pause = parts_.world.random.In({.from = milliseconds(1), .to = milliseconds(200)});
   parts_.world.queue.At(std::max(parts_.world.queue.now() + pause, parts_.line.UpAt()),
                         [this] { Step(); });
 }

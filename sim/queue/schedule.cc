@@ -84,9 +84,10 @@ std::string Describe(const Schedule& schedule) {
       schedule.within_bounds ? "within bounds" : "outside of the bounds",
       schedule.calm ? ", calm" : "", schedule.latency / std::chrono::microseconds(1),
       schedule.fault_time / milliseconds(1));
-  for (const auto& [name, probability] :
-       {std::pair("full", faults.full), {"wipe", faults.wipe}, {"resize", faults.resize},
-        {"foreign", faults.foreign}}) {
+  for (const auto& [name, probability] : {std::pair("full", faults.full),
+                                          {"wipe", faults.wipe},
+                                          {"resize", faults.resize},
+                                          {"foreign", faults.foreign}}) {
     if (probability > 0) text += fmt::format(", {}", name);
   }
   for (const CandidateSpec& one : schedule.candidates) {

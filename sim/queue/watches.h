@@ -38,7 +38,7 @@ class Watches {
     Request request;
     bool registered = false;  // the server tells it what happens
     std::uint64_t connection = 0;
-    TrueTime told_until{};    // nothing overtakes what was told before
+    TrueTime told_until{};  // nothing overtakes what was told before
   };
   void Connect(Id id, TrueTime from);
   void Break(Id id);

@@ -16,7 +16,6 @@
 namespace monopod::store {
 namespace {
 
-using protocol::HoldKind;
 using protocol::Phase;
 using protocol::Record;
 using std::chrono::milliseconds;
