@@ -55,7 +55,7 @@ endfunction()
 
 # Tests have labels, by which a developer picks or leaves out some (`ctest -L`), and which name
 # the target that builds just those.
-foreach(label pure store process etcd cluster)
+foreach(label pure store process etcd cluster simulation)
   add_custom_target(${label}_tests)
 endforeach()
 
@@ -65,6 +65,7 @@ endforeach()
 #   store    files and threads
 #   process  starts processes
 #   etcd     starts etcd servers
+#   simulation  many schedules: too slow under a sanitizer
 #   cluster  and three of them at once: what one member shows already, once more
 function(monopod_test name)
   if(NOT MONOPOD_TESTS)

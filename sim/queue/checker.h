@@ -45,6 +45,7 @@ class Checker final : public Judge {
 
   // All claims are over, and a last one has just held and released.
   void CheckNothingIsLeft();
+  etcd::Revision token(ClaimId claim) const { return claims_.at(claim).token; }
   int proofs(ClaimId claim) const { return claims_.at(claim).proofs; }
 
  private:

@@ -233,7 +233,8 @@ void Client::Tell(const Call& call) {
     const auto& reply = std::get<Result<etcd::TransactionReply>>(call.reply);
     if (reply) {
       Trace(11, [&] { return "is answered: " + TextOf(*reply); });
-      NoteSeen(*reply);
+      // What was before the own claim is not believed.
+      if (reply->revision >= parts_.checker.token(claim())) NoteSeen(*reply);
     }
     machine_->OnTransaction(reply, call.sent, received);
   }
