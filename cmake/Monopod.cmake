@@ -83,7 +83,7 @@ function(monopod_test name)
     add_dependencies(${label}_tests ${name})
   endforeach()
   set(processors 1)
-  if("etcd" IN_LIST ARG_LABELS)
+  if("etcd" IN_LIST ARG_LABELS OR "cluster" IN_LIST ARG_LABELS)
     set(processors 2)  # the servers of a test are at work, too
   endif()
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 TEST_PREFIX "${ARG_PREFIX}"

@@ -97,6 +97,16 @@ void Checker::CheckCredit(const Change& change, ClaimId owner, TrueTime now) {
   }
 }
 
+void Checker::OnWiped() {
+  wipes_.push_back(keyspace_.revision());
+  for (const Change& change : keyspace_.changes()) {
+    const KeyText key = ReadKey(change.key);
+    if (key.kind == KeyKind::kMarker && IsLive(change.before->value)) {
+      claims_.at(*key.owner).place_wiped = keyspace_.revision();
+    }
+  }
+}
+
 void Checker::OnSeen(ClaimId claim, const etcd::KeyValue& at) {
   if (schedule_.faults.wipe <= 0) return;
   if (const auto owner = ReadKey(at.key).owner) claims_.at(claim).seen.insert(*owner);
@@ -121,13 +131,13 @@ int Checker::Allowed() const {
       std::max(NumberIn(at->second.value, "slots"), NumberIn(at->second.value, "before")));
 }
 
-// A hold whose keys were wiped away with all others is respected only by who saw it.
+// A hold whose keys were wiped away with all others is respected by those who had seen it and were
+// in the queue then. Others find nothing.
 bool Checker::UnknownTo(ClaimId id, ClaimId wiped) const {
   const Claim& claim = claims_.at(id);
-  const Claim& gone = claims_.at(wiped);
-  return !claim.seen.contains(wiped) && std::ranges::any_of(wipes_, [&](etcd::Revision wipe) {
-    return gone.token < wipe && wipe < claim.token;
-  });
+  const auto wipe = std::ranges::upper_bound(wipes_, claims_.at(wiped).token);
+  if (wipe == wipes_.end() || *wipe > claim.token) return false;
+  return !claim.seen.contains(wiped) || claim.place_wiped < *wipe;
 }
 
 // I1 and I10.

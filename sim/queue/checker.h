@@ -36,7 +36,7 @@ class Checker final : public Judge {
   // The keyspace has changed.
   void OnChanges(const Author& author, TrueTime now);
   // Everything was deleted by hand with the last change.
-  void OnWiped() { wipes_.push_back(keyspace_.revision()); }
+  void OnWiped();
   // A key of some claim reached the machine of a claim.
   void OnSeen(ClaimId claim, const etcd::KeyValue& at);
   // The store told a claim that it is full.
@@ -58,7 +58,9 @@ class Checker final : public Judge {
     bool told = false;
     bool met_full = false;
     bool displaced = false;  // its member or marker was taken away while it was not over
-    std::set<ClaimId> seen;  // where everything is wiped: those whose keys it saw
+    // Where everything is wiped: whose keys it saw, and the last time that its place was wiped.
+    std::set<ClaimId> seen;
+    etcd::Revision place_wiped = 0;
   };
   void OnMember(const Change& change, ClaimId owner, const Author& author, TrueTime now);
   void OnMarker(const Change& change, ClaimId owner, const Author& author, TrueTime now);

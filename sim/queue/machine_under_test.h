@@ -68,6 +68,7 @@ struct Mutant {
   const char* name;
   const char* mistake;
   MachineMaker make;
+  std::uint64_t caught_at;  // a seed that once showed it, to be quick
 };
 std::span<const Mutant> AllMutants();
 

@@ -177,7 +177,7 @@ void QueueMachine::OnTransaction(const Result<TransactionReply>& reply, Moment s
     case Call::kWhoHolds: OwnerAnswered(*reply); return;
     case Call::kWhyLost: Lose(WhyLost(*reply)); return;
     case Call::kCredit: return;
-    case Call::kRequeue: Requeue(received.boot); return;
+    case Call::kRequeue: Requeue(reply->succeeded, received.boot); return;
     case Call::kGiveUp:
     case Call::kDropMember:
     case Call::kRelease: EndAnswered(*reply, received); return;

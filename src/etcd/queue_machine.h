@@ -191,7 +191,7 @@ class QueueMachine {
   void TellStale(Moment now);
   void TellRecovering(Moment now);
   Action GiveUp(Moment now);
-  void Requeue(BootTime now);
+  void Requeue(bool marker_stood, BootTime now);
   BootTime ContactBy() const { return began_ + claim_.store_timeout; }
 
   // Holding, and ending: queue_machine_hold.cc.

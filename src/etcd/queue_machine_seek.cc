@@ -306,16 +306,18 @@ Action QueueMachine::GiveUp(Moment now) {
 }
 
 // The place in the queue is lost and tidied away: begins anew. Whoever saw a hold still waits for
-// it: its keys may be wiped away together with the own ones, or before the new claim.
-void QueueMachine::Requeue(BootTime now) {
-  carried_kill_ = std::max(carried_kill_, seen_kill_);
-  // Of a predecessor that was never read, as much as of the own claim.
-  const auto unread = [](const Older& older) { return !older.marker_known; };
-  if (std::ranges::any_of(older_, unread)) {
-    carried_kill_ = std::max(carried_kill_, claim_.times.kill);
-  }
-  if (claim_.recovery_delay && carried_kill_ > milliseconds(0)) {
-    not_before_ = std::max(not_before_, now + protocol::RecoveryTime(carried_kill_));
+// it if its keys may have been wiped away together with the own ones.
+void QueueMachine::Requeue(bool marker_stood, BootTime now) {
+  if (!marker_stood) {
+    carried_kill_ = std::max(carried_kill_, seen_kill_);
+    // Of a predecessor that was never read, as much as of the own claim.
+    const auto unread = [](const Older& older) { return !older.marker_known; };
+    if (std::ranges::any_of(older_, unread)) {
+      carried_kill_ = std::max(carried_kill_, claim_.times.kill);
+    }
+    if (claim_.recovery_delay && carried_kill_ > milliseconds(0)) {
+      not_before_ = std::max(not_before_, now + protocol::RecoveryTime(carried_kill_));
+    }
   }
   for (Lease* lease : {&lease_, &short_lease_}) {
     if (lease->id == kNoLease) continue;

@@ -103,8 +103,10 @@ TEST_F(DoctorTest, AnOldStickyHoldIsNamedAndItsRemedyEndsIt) {
 
 TEST_F(DoctorTest, AResizeThatIsNotDoneIsNamedAndItsRemedyCompletesIt) {
   Finish({"create", "x", "--slots", "2"});
-  Finish({"acquire", "x", "--ttl", "1m"});
+  // The surplus slot is the second, whoever of the two has it.
   std::string handle = Finish({"acquire", "x", "--ttl", "1m"});
+  const std::string other = Finish({"acquire", "x", "--ttl", "1m"});
+  if (other.starts_with("x:1:")) handle = other;
   handle.erase(handle.find('\n'));
   Finish({"resize", "x", "--slots", "1", "--wait", "0s"}, 75);
   const Json resize = Only(1);
