@@ -86,7 +86,7 @@ void OpenMissingStandardDescriptors() {
   if (null > STDERR_FILENO) syscall(SYS_close, null);
 }
 [[gnu::section(".preinit_array"),
-  gnu::used]] void (*const run_first)() = OpenMissingStandardDescriptors;
+  gnu::used]] void (*const kRunFirst)() = OpenMissingStandardDescriptors;
 
 int Main(int argc, char** argv) {
   etcd::SilenceTransport();
