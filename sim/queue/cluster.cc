@@ -141,8 +141,8 @@ void Cluster::TellAmbush(const Author& author) {
   if (!ambush_ || !author.claim) return;
   for (const Change& change : parts_.keyspace.changes()) {
     if (!change.after || ReadKey(change.key).kind != KeyKind::kMember) continue;
-    const Change proof = change;
-    std::exchange(ambush_, nullptr)(proof);
+    // A copy: what it does makes other changes.
+    std::exchange(ambush_, nullptr)(Change(change));
     return;
   }
 }

@@ -1,6 +1,7 @@
 #include "sim/queue/keyspace.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace monopod::sim::queue {
 namespace {
@@ -131,7 +132,8 @@ RangeReply Read(const Range& range, const Keys& keys) {
     if (one) break;
   }
   if (range.order != Range::Order::kByKey) {
-    std::ranges::stable_sort(reply.found, {}, &KeyValue::create_revision);
+    std::ranges::sort(reply.found, {},
+                      [](const KeyValue& one) { return std::tie(one.create_revision, one.key); });
     if (range.order == Range::Order::kNewestFirst) std::ranges::reverse(reply.found);
   }
   const auto limit = static_cast<std::size_t>(range.limit);
