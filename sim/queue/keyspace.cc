@@ -133,7 +133,7 @@ RangeReply Read(const Range& range, const Keys& keys) {
   }
   if (range.order != Range::Order::kByKey) {
     std::ranges::sort(reply.found, {},
-                      [](const KeyValue& one) { return std::tie(one.create_revision, one.key); });
+                      [](const KeyValue& at) { return std::tie(at.create_revision, at.key); });
     if (range.order == Range::Order::kNewestFirst) std::ranges::reverse(reply.found);
   }
   const auto limit = static_cast<std::size_t>(range.limit);
