@@ -198,7 +198,7 @@ void QueueMachine::DropEndedHead() {
   const Revision head = ended->created;
   tidy_later_.push_back({.id = ended->id, .mod = ended->marker_mod});
   std::erase_if(older_, [&](const Older& one) { return one.created <= head; });
-  older_complete_ = true;
+  older_complete_ = looked_ = true;
   confirm_at_ = {};
   look_needed_ = scan_needed_;
   DropEndedHead();
