@@ -79,7 +79,7 @@ void Process::DrawPatience(protocol::Claim& claim) {
 void Process::Claim() {
   if (claims_now_ || retired_ || Postponed([this] { Claim(); })) return;
   claim_ = judge().NewClaim(*identity_.clock, spec().times);
-  held_back_ = awaits_ = idles_ = stopped_ = give_up_ = false;
+  held_back_ = awaits_ = idles_ = stopped_ = stopped_meanwhile_ = give_up_ = false;
   worker_ = nullptr;
   claims_now_ = true;
   MakeMachine();
@@ -125,6 +125,7 @@ void Process::Stop() {
   if (stopped_ || !claims_now_) return;
   stopped_ = true;
   StopMachine(Now().boot + kStoreTimeout);
+  stopped_meanwhile_ = held_back_;
   if (awaits_) EndAwait();
   if (!awaits_ && !idles_) return;  // the answer of a call brings the next step
   awaits_ = idles_ = false;
@@ -163,7 +164,9 @@ std::uint64_t Process::Await(BootTime until) {
 
 void Process::Carry(const IdleAction& action) {
   idles_ = true;
-  if (action.until == BootTime::max())
+  if (std::exchange(stopped_meanwhile_, false))
+    WakeAt(world().queue.now());
+  else if (action.until == BootTime::max())
     ++ticket_;
   else
     WakeAt(identity_.clock->When(action.until));

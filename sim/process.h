@@ -111,10 +111,11 @@ class Process {
   std::uint64_t ticket_ = 0;  // of the present await or wait; others are out of date
   bool awaits_ = false;
   bool idles_ = false;
-  bool stopped_ = false;        // the machine was told to end
-  bool give_up_ = false;        // and is, when the work is over
-  Worker* worker_ = nullptr;    // of the present claim
-  std::deque<Worker> workers_;  // of all claims; those of crashed ones may run on
+  bool stopped_ = false;            // the machine was told to end
+  bool stopped_meanwhile_ = false;  // while what it had asked for before was held back
+  bool give_up_ = false;            // and is, when the work is over
+  Worker* worker_ = nullptr;        // of the present claim
+  std::deque<Worker> workers_;      // of all claims; those of crashed ones may run on
   BootTime last_step_{};
   int steps_at_once_ = 0;
 };

@@ -13,6 +13,9 @@
 
 namespace monopod::protocol {
 
+// How long at least a hold is observed whose holder something that is not monopod has blanked.
+inline constexpr std::chrono::seconds kBlankedTtl{15};
+
 // The moment of a call, on both clocks. The wall clock is written into records for people, and
 // is otherwise a hint only.
 struct Moment {
@@ -25,12 +28,14 @@ struct Claim {
   Holder holder;  // `instance` must be a nonce of this claim alone
   Times times;
   HoldKind kind = HoldKind::kProcess;
-  std::optional<int> slots;                             // unset: whatever the lock has
-  std::chrono::nanoseconds lock_delay{0};               // added after an end that was not clean
-  bool recovery_delay = true;                           // false gives up I10
-  std::optional<std::chrono::nanoseconds> foreign_ttl;  // unset: foreign holds never go stale
-  bool wait_for_live_holder = true;                     // false: --no-wait
-  std::optional<BootTime> give_up_at;                   // unset: waits for ever
+  std::optional<int> slots;                // unset: whatever the lock has
+  std::chrono::nanoseconds lock_delay{0};  // added after an end that was not clean
+  bool recovery_delay = true;              // false gives up I10
+  // Unset: a foreign hold whose record has no TTL never goes stale, and a blanked one that is not
+  // free goes stale after kBlankedTtl at least.
+  std::optional<std::chrono::nanoseconds> foreign_ttl;
+  bool wait_for_live_holder = true;    // false: --no-wait
+  std::optional<BootTime> give_up_at;  // unset: waits for ever
   std::chrono::nanoseconds store_timeout = std::chrono::seconds(10);
 };
 

@@ -6,10 +6,17 @@
 
 namespace monopod::protocol {
 
+namespace {
+
+bool IsClaimed(const Record& record) {
+  return record.phase == Phase::kHeld || record.phase == Phase::kRecovering;
+}
+
+}  // namespace
+
 std::chrono::milliseconds OutstandingKill(const Record& record) {
   // A recovering hold counts its own kill time too: its next write may have begun the work.
-  const bool claimed = record.phase == Phase::kHeld || record.phase == Phase::kRecovering;
-  return claimed ? std::max(record.kill, record.owed_kill) : record.owed_kill;
+  return IsClaimed(record) ? std::max(record.kill, record.owed_kill) : record.owed_kill;
 }
 
 void Observation::Saw(const Snapshot& snapshot, BootTime received) {
@@ -28,6 +35,9 @@ void Observation::Saw(const Snapshot& snapshot, BootTime received) {
       received - std::max(std::chrono::nanoseconds(snapshot.record.credit), snapshot.known_silence);
   changed_ = changed_ || (saw_anything_ && !same_stamp);
   silent_since_ = same_stamp ? std::min(silent_since_, since) : since;
+  const bool claimed = snapshot.exists() && IsClaimed(snapshot.record);
+  longest_ttl_ =
+      claimed ? std::max(longest_ttl_, snapshot.record.ttl) : std::chrono::milliseconds(0);
   last_ = snapshot;
   saw_anything_ = true;
 }

@@ -26,6 +26,10 @@ class Observation {
   // Something about the hold changed since the first look: whoever holds now is alive.
   bool changed() const { return changed_; }
 
+  // The longest TTL of the holds that were seen since the record was last free: when somebody
+  // blanks a hold, it may be one of these.
+  std::chrono::milliseconds longest_ttl() const { return longest_ttl_; }
+
   // Work of a hold that vanished (its record was deleted or made anew) may run until this
   // moment; the epoch if none. `debt_kill` is that work's kill time.
   BootTime debt_since() const { return debt_since_; }
@@ -36,6 +40,7 @@ class Observation {
   bool changed_ = false;
   Snapshot last_;
   BootTime silent_since_{};
+  std::chrono::milliseconds longest_ttl_{0};
   BootTime debt_since_{};
   std::chrono::milliseconds debt_kill_{0};
 };

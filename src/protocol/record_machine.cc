@@ -6,32 +6,12 @@
 #include <utility>
 
 #include "src/base/lock_name.h"
+#include "src/protocol/backoff.h"
 
 namespace monopod::protocol {
 namespace {
 
 using std::chrono::nanoseconds;
-
-constexpr nanoseconds kFirstBackoff = std::chrono::milliseconds(20);
-
-// What will not go away by trying again.
-bool IsPermanent(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kUnavailable:
-    case ErrorCode::kIndeterminate:
-    case ErrorCode::kDeadlineExceeded:
-    case ErrorCode::kOutOfSpace:
-    case ErrorCode::kConflict: return false;
-    case ErrorCode::kInvalidArgument:
-    case ErrorCode::kDenied:
-    case ErrorCode::kNotHolder:
-    case ErrorCode::kStoreReplaced:
-    case ErrorCode::kUnsupported:
-    case ErrorCode::kNotFound:
-    case ErrorCode::kInternal: return true;
-  }
-  return true;
-}
 
 // RecordStore::Write: after these codes the write has not landed and never will.
 bool NeverLanded(ErrorCode code) {
@@ -70,6 +50,7 @@ void RecordMachine::OnRead(const Result<Snapshot>& reply, Moment received) {
     return;
   }
   OnContact(false);
+  crowd_.CallTook(received.boot - call_started_);
   Slot& slot = slot_at(call_slot_);
   slot.observation.Saw(*reply, received.boot);
   slot.fresh = true;
@@ -94,6 +75,7 @@ void RecordMachine::OnWrite(const Result<Written>& reply, Moment sent, Moment re
     return;
   }
   OnContact(true);
+  crowd_.CallTook(received.boot - call_started_);
   contacted_ = true;
   Slot& slot = slot_at(call_slot_);
   slot.observation.Saw(
@@ -115,6 +97,7 @@ void RecordMachine::OnWrite(const Result<Written>& reply, Moment sent, Moment re
 void RecordMachine::OnWriteFailure(const Error& error, BootTime sent, BootTime received) {
   if (error.code == ErrorCode::kConflict) {
     OnContact(true);
+    if (write_kind_ == WriteKind::kClaim) crowd_.Rejected();
     // A smaller number of slots may be why; only the slot-0 record says so.
     for (Slot& slot : slots_) slot.fresh = false;
   }
@@ -133,6 +116,27 @@ void RecordMachine::OnWriteFailure(const Error& error, BootTime sent, BootTime r
 
 void RecordMachine::OnAwaited() {
   for (Slot& slot : slots_) slot.fresh = false;
+}
+
+void RecordMachine::OnAwaited(std::span<const Listed> news, Moment received) {
+  const bool seeks = state_ == State::kSeeking && !unresolved_;
+  if (seeks && news.empty()) {
+    // Nothing has changed until it is our turn, so nothing need be read for that.
+    const bool turn = std::ranges::any_of(slots_, [&](const Slot& slot) {
+      return slot.turn && *slot.turn <= received.boot &&
+             slot.turn_version == slot.observation.last().version;
+    });
+    if (turn) return;
+  }
+  if (!seeks || news.empty()) {
+    OnAwaited();
+    return;
+  }
+  told_of_changes_ = true;
+  for (const Listed& each : news) {
+    const auto slot = std::ranges::find(slots_, each.name, &Slot::name);
+    if (slot != slots_.end()) News(*slot, each.snapshot, received.boot);
+  }
 }
 
 void RecordMachine::Stop(BootTime end_by) {
@@ -193,8 +197,7 @@ void RecordMachine::OnFailure(const Error& error, BootTime received, bool writin
   last_error_ = error;
   write_failing_ = writing;
   if (backoff_ == nanoseconds(0)) failing_since_ = call_started_;
-  const nanoseconds longest = std::max(kFirstBackoff, nanoseconds(claim_.times.attempt) / 2);
-  backoff_ = std::clamp<nanoseconds>(2 * backoff_, kFirstBackoff, longest);
+  backoff_ = NextBackoff(backoff_, claim_.times.attempt);
   retry_at_ = received + backoff_;
   if (!IsPermanent(error.code)) return;
 

@@ -20,12 +20,14 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "monopod/result.h"
 #include "src/protocol/claim.h"
+#include "src/protocol/crowd.h"
 #include "src/protocol/observation.h"
 #include "src/protocol/record_store.h"
 #include "src/protocol/times.h"
@@ -64,6 +66,8 @@ class RecordMachine {
   // `sent` is the moment before the write was handed to the store.
   void OnWrite(const Result<Written>& reply, Moment sent, Moment received);
   void OnAwaited();
+  // With what the store told on the way (RecordStore::AwaitNews), if it did.
+  void OnAwaited(std::span<const Listed> news, Moment received);
 
   // The caller wants no more: give up the claim, or release the hold. If the machine has told
   // `kAcquired` or `kTakenOver`, the work must be over before this is called. The machine ends
@@ -85,6 +89,11 @@ class RecordMachine {
     Observation observation;
     bool fresh = false;         // read since the last wake-up
     bool credit_tried = false;  // when giving up
+    // Among a crowd: since when it is known to be free, and when it is our turn to claim that
+    // version.
+    std::optional<BootTime> freed;
+    std::optional<BootTime> turn;
+    Version turn_version;
   };
   // When a slot can be had, and when the work under it may begin.
   struct Chance {
@@ -102,6 +111,10 @@ class RecordMachine {
   std::optional<Error> CheckSlots(const Record& first) const;
   int SlotsToUse() const;
   std::optional<Chance> ChanceOf(const Slot& slot, Moment now) const;
+  std::optional<std::chrono::nanoseconds> StaleAfter(const Observation& seen) const;
+  void News(Slot& slot, const Snapshot& snapshot, BootTime received);
+  void TakeTurn(Slot& slot, BootTime now);
+  bool MustLetOthersGoFirst(const Slot& slot, BootTime now) const;
   Action Prepare(int slot, Moment now);
   Action ClaimSlot(int slot, const Chance& chance, Moment now);
   bool IsInTime(const Chance& chance) const;
@@ -171,7 +184,9 @@ class RecordMachine {
   std::chrono::nanoseconds backoff_{0};
   Error last_error_;
   int known_slots_ = 0;  // the last number that the slot-0 record said
-  bool looked_ = false;  // every slot was looked at, or a claim was tried
+  Crowd crowd_;
+  bool told_of_changes_ = false;  // this store tells what changed, to all at once
+  bool looked_ = false;           // every slot was looked at, or a claim was tried
 
   // The claim and the hold.
   std::optional<Event> stale_;                // to be told when the takeover has landed

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "src/base/duration.h"
+#include "src/protocol/backoff.h"
 #include "src/protocol/record_machine.h"
 
 namespace monopod::protocol {
@@ -12,13 +13,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
-
-// Renewals of many holders that started together drift apart: up to a tenth earlier.
-nanoseconds Jitter(const std::string& nonce, milliseconds renew) {
-  const char digit = nonce.empty() ? '0' : nonce.back();
-  const int value = digit >= 'a' ? digit - 'a' + 10 : digit - '0';
-  return nanoseconds(renew) * std::clamp(value, 0, 15) / 150;
-}
 
 std::string WhyLost(const Snapshot& snapshot) {
   if (!snapshot.exists()) return "the lock's record was deleted";
@@ -36,7 +30,7 @@ void RecordMachine::ClaimLanded(const Record& record, BootTime sent) {
   token_ = record.token;
   proof_ = first ? sent : std::max(proof_, sent);
   begun_ = record.phase == Phase::kHeld;
-  renew_jitter_ = Jitter(record.stamp, claim_.times.renew);
+  renew_jitter_ = RenewJitter(record.stamp, claim_.times.renew);
   attempts_.clear();
   if (stale_) events_.push_back(*std::exchange(stale_, std::nullopt));
   if (!first || begun_) return;

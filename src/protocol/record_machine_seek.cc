@@ -39,6 +39,8 @@ Action RecordMachine::NextSeeking(Moment now) {
   for (int slot = 0; slot < static_cast<int>(slots_.size()); ++slot) {
     const auto chance = ChanceOf(slot_at(slot), now);
     if (!chance || chance->claimable_at > now.boot || !IsInTime(*chance)) continue;
+    TakeTurn(slot_at(slot), now.boot);
+    if (MustLetOthersGoFirst(slot_at(slot), now.boot)) continue;
     if (best && best->work_may_begin <= chance->work_may_begin) continue;
     best = chance;
     best_slot = slot;
@@ -74,9 +76,9 @@ std::optional<Action> RecordMachine::NextRefresh(Moment now) {
     const int slot = (home_ + i) % count;
     if (auto action = ReadOrPrepare(slot, now)) return action;
     const auto chance = ChanceOf(slot_at(slot), now);
-    if (chance && chance->clean && chance->claimable_at <= now.boot) {
-      return ClaimSlot(slot, *chance, now);
-    }
+    if (!chance || !chance->clean || chance->claimable_at > now.boot) continue;
+    TakeTurn(slot_at(slot), now.boot);
+    if (!MustLetOthersGoFirst(slot_at(slot), now.boot)) return ClaimSlot(slot, *chance, now);
   }
   return std::nullopt;
 }
@@ -141,12 +143,10 @@ std::optional<RecordMachine::Chance> RecordMachine::ChanceOf(const Slot& slot, M
                 .owed_kill = OutstandingKill(record),
                 .clean = record.phase == Phase::kFree && record.owed_kill == milliseconds(0)};
   if (IsClaimed(record)) {
-    if (record.kind == HoldKind::kSticky || (record.foreign && !claim_.foreign_ttl)) {
-      return std::nullopt;
-    }
-    const milliseconds ttl =
-        record.foreign ? std::chrono::ceil<milliseconds>(*claim_.foreign_ttl) : record.ttl;
-    chance.claimable_at = seen.silent_since() + SilenceToTakeOver(ttl);
+    const auto ttl = StaleAfter(seen);
+    if (!ttl) return std::nullopt;
+    chance.claimable_at =
+        seen.silent_since() + SilenceToTakeOver(std::chrono::ceil<milliseconds>(*ttl));
     chance.work_may_begin = chance.claimable_at;
   }
   if (!chance.clean) {
@@ -163,6 +163,49 @@ std::optional<RecordMachine::Chance> RecordMachine::ChanceOf(const Slot& slot, M
   if (!chance.clean) chance.work_may_begin += claim_.lock_delay;
   if (!claim_.recovery_delay) chance.work_may_begin = chance.claimable_at;
   return chance;
+}
+
+// How long a claimed record must be silent before it may be taken over; nothing if silence never
+// suffices.
+std::optional<nanoseconds> RecordMachine::StaleAfter(const Observation& seen) const {
+  const Record& record = seen.last().record;
+  if (record.kind == HoldKind::kSticky) return std::nullopt;
+  if (!record.foreign) return record.ttl;
+  nanoseconds ttl = std::max(nanoseconds(record.ttl), claim_.foreign_ttl.value_or(nanoseconds(0)));
+  if (record.holder.name.empty()) {
+    // Nobody says that the work is over, nor whose hold was blanked: it may be any that was seen.
+    ttl = std::max<nanoseconds>(ttl, seen.longest_ttl());
+    if (!claim_.foreign_ttl) ttl = std::max<nanoseconds>(ttl, kBlankedTtl);
+  }
+  return ttl > nanoseconds(0) ? std::optional(ttl) : std::nullopt;
+}
+
+// A state that the store told without being asked. It is as good as a read: a claim is conditioned
+// on its version.
+void RecordMachine::News(Slot& slot, const Snapshot& snapshot, BootTime received) {
+  slot.observation.Saw(snapshot, received);
+  slot.fresh = true;
+  if (&slot != slots_.data() && snapshot.record.phase == Phase::kRetired) slot_at(0).fresh = false;
+  if (IsClaimed(snapshot.record)) {
+    if (slot.freed) crowd_.SomebodyElseClaimed(received - *slot.freed);
+    slot.freed.reset();
+  } else if (!slot.freed) {
+    slot.freed = received;
+  }
+}
+
+// All who wait learn of a chance at the same time. The time to wait is not spent on courtesy.
+void RecordMachine::TakeTurn(Slot& slot, BootTime now) {
+  const Version& version = slot.observation.last().version;
+  if (!told_of_changes_ || !claim_.wait_for_live_holder) return;
+  if (slot.turn && slot.turn_version == version) return;
+  if (claim_.give_up_at && now + crowd_.Window() >= *claim_.give_up_at) return;
+  slot.turn = now + crowd_.Delay(nonces_());
+  slot.turn_version = version;
+}
+
+bool RecordMachine::MustLetOthersGoFirst(const Slot& slot, BootTime now) const {
+  return slot.turn && *slot.turn > now && slot.turn_version == slot.observation.last().version;
 }
 
 Action RecordMachine::ClaimSlot(int slot, const Chance& chance, Moment now) {
@@ -182,13 +225,15 @@ Action RecordMachine::ClaimSlot(int slot, const Chance& chance, Moment now) {
           .duration = std::min(silence, nanoseconds(kMaxTtl * 2)),
           .detail = silence >= kCertainlyOver
                         ? "held by a process of an earlier boot of this machine"
-                        : fmt::format("silent for {}, its TTL is {}", FormatDuration(silence),
-                                      FormatDuration(before.foreign ? *claim_.foreign_ttl
-                                                                    : nanoseconds(before.ttl)))};
+                        : fmt::format(
+                              "silent for {}, its TTL is {}", FormatDuration(silence),
+                              FormatDuration(
+                                  StaleAfter(slot_at(slot).observation).value_or(nanoseconds(0))))};
     }
   }
   looked_ = true;
   slot_ = slot;
+  slot_at(slot).freed.reset();
   chance_ = chance;
   token_ = snapshot.next_token;
 
@@ -215,8 +260,7 @@ Action RecordMachine::ClaimSlot(int slot, const Chance& chance, Moment now) {
 bool RecordMachine::LooksExpired(const Slot& slot, Moment now) const {
   const Record& record = slot.observation.last().record;
   if (!IsClaimed(record)) return false;
-  const nanoseconds ttl =
-      record.foreign ? claim_.foreign_ttl.value_or(nanoseconds(0)) : nanoseconds(record.ttl);
+  const nanoseconds ttl = StaleAfter(slot.observation).value_or(nanoseconds(record.ttl));
   return record.renewed + std::chrono::floor<std::chrono::microseconds>(ttl) < now.wall;
 }
 
@@ -255,6 +299,7 @@ Action RecordMachine::AwaitSlots(Moment now) {
   looked_ = contacted_ = true;
   AwaitAction await{.until = now.boot + kLongestAwait};
   std::string owners;
+  bool turn_comes = false;
   for (const Slot& slot : slots_) {
     const Snapshot& last = slot.observation.last();
     await.seen.push_back({.name = slot.name, .version = last.version});
@@ -263,9 +308,13 @@ Action RecordMachine::AwaitSlots(Moment now) {
     if (chance && chance->claimable_at > now.boot) {
       await.until = std::min(await.until, chance->claimable_at);
     }
+    if (MustLetOthersGoFirst(slot, now.boot)) {
+      await.until = std::min(await.until, *slot.turn);
+      turn_comes = true;
+    }
   }
   if (claim_.give_up_at) await.until = std::min(await.until, *claim_.give_up_at);
-  if (owners == waiting_for_) return await;
+  if (turn_comes || owners == waiting_for_) return await;
   waiting_for_ = std::move(owners);
   // Told first; the next call finds the slots as fresh as now and awaits.
   TellOwner(EventKind::kWaiting, now);
@@ -298,7 +347,11 @@ void RecordMachine::TellOwner(EventKind kind, Moment now) {
     event.owner_since = record.acquired;
     event.owner_renewed = record.renewed;
     event.duration = now.boot - owner->observation.silent_since();
-    if (record.foreign) event.detail = "the holder is not monopod";
+    if (record.foreign) {
+      event.detail = record.holder.name.empty()
+                         ? "the holder was blanked by something that is not monopod"
+                         : "the holder is not monopod";
+    }
     if (record.phase == Phase::kRecovering) event.detail = "the holder waits for earlier work";
   }
   events_.push_back(std::move(event));

@@ -91,6 +91,15 @@ class RecordStore {
   // the call is noticed at once.
   virtual void AwaitChange(std::span<const Seen> seen, BootTime deadline,
                            const std::stop_token& stop) = 0;
+
+  // The same, and returns what it learned on the way: later states of some of `seen`. Reads may
+  // already show a later one; a write that is conditioned on such a version is as good as after a
+  // read. Nothing returned means nothing: read.
+  virtual std::vector<Listed> AwaitNews(std::span<const Seen> seen, BootTime deadline,
+                                        const std::stop_token& stop) {
+    AwaitChange(seen, deadline, stop);
+    return {};
+  }
 };
 
 }  // namespace monopod::protocol

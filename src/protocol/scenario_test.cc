@@ -16,6 +16,8 @@
 //   landed VERSION             answers a write; sent= says when it was sent, if not at once
 //   fails CODE                 answers either: unknown, conflict, denied, ...
 //   awaited                    something changed, or the time was over
+//   told RECORD PHASE | ...    the store tells a later state of one of those that were awaited;
+//                              words as for `reply`. `told nothing`: the time was over.
 //   stop by=TIME
 //   tenure proof=TIME | tenure none    what the machine says of its hold
 //
@@ -252,6 +254,9 @@ class Scenario {
     } else if (verb == "awaited") {
       if (!Is<AwaitAction>()) throw BadScenario{"nothing is awaited"};
       machine_->OnAwaited();
+    } else if (verb == "told") {
+      if (!Is<AwaitAction>()) throw BadScenario{"nothing is awaited"};
+      machine_->OnAwaited(MakeNews(event), Now());
     } else {
       Answer(event, fields);
     }
@@ -276,6 +281,13 @@ class Scenario {
     } else {
       throw BadScenario{"\"" + verb + "\" does not answer the last action"};
     }
+  }
+
+  std::vector<Listed> MakeNews(const Words& event) {
+    if (event.size() == 2 && event[1] == "nothing") return {};
+    if (event.size() < 3) throw BadScenario{"\"told\" needs a record and its state"};
+    asked_ = event[1];
+    return {{.name = asked_, .snapshot = MakeSnapshot(event[2], ToFields(event, 2))}};
   }
 
   Moment SentAt(const Fields& fields) const {
@@ -376,6 +388,8 @@ class Scenario {
         snapshot.version = value;
       else if (key == "instance")
         record.holder.instance = value;
+      else if (key == "name")
+        record.holder.name = value;
       else if (key == "stamp")
         record.stamp = value;
       else if (key == "edit")

@@ -17,18 +17,18 @@ tl::unexpected<Error> Invalid(std::string message) {
   return Fail(ErrorCode::kInvalidArgument, std::move(message));
 }
 
-Result<void> CheckTtl(nanoseconds ttl) {
-  if (ttl < kMinTtl || ttl > kMaxTtl || ttl % std::chrono::seconds(1) != nanoseconds(0)) {
+Result<void> CheckTtl(nanoseconds ttl, const TimesLimits& limits) {
+  if (ttl < limits.min_ttl || ttl > kMaxTtl || ttl % std::chrono::seconds(1) != nanoseconds(0)) {
     return Invalid(fmt::format("the TTL {} is not allowed: whole seconds from {} to {}",
-                               FormatDuration(ttl), FormatDuration(kMinTtl),
+                               FormatDuration(ttl), FormatDuration(limits.min_ttl),
                                FormatDuration(kMaxTtl)));
   }
   return {};
 }
 
-Result<void> CheckOrder(const Times& times) {
+Result<void> CheckOrder(const Times& times, const TimesLimits& limits) {
   const auto text = [](milliseconds time) { return FormatDuration(time); };
-  const milliseconds latest_kill = times.ttl * 95 / 100 - kDeathAllowance;
+  const milliseconds latest_kill = times.ttl * 95 / 100 - limits.kill_margin;
   if (times.renew <= milliseconds(0) || times.attempt <= milliseconds(0)) {
     return Invalid("the renewal interval and the attempt time-out must be at least 1ms");
   }
@@ -50,17 +50,19 @@ Result<void> CheckOrder(const Times& times) {
   }
   if (times.kill > latest_kill) {
     return Invalid(fmt::format(
-        "inconsistent times: kill <= 0.95 TTL - 0.25s is needed, so that the work is dead before "
+        "inconsistent times: kill <= 0.95 TTL - {:g}s is needed, so that the work is dead before "
         "another holder can begin, but {} > {} (TTL {})",
-        text(times.kill), text(latest_kill), text(times.ttl)));
+        std::chrono::duration<double>(limits.kill_margin).count(), text(times.kill),
+        text(latest_kill), text(times.ttl)));
   }
   return {};
 }
 
 }  // namespace
 
-Result<Times> MakeTimes(const TimesRequest& request) {
-  if (auto checked = CheckTtl(request.ttl); !checked) return Fail(std::move(checked.error()));
+Result<Times> MakeTimes(const TimesRequest& request, const TimesLimits& limits) {
+  if (auto checked = CheckTtl(request.ttl, limits); !checked)
+    return Fail(std::move(checked.error()));
   // Anything far above the TTL fails the order check; the bound keeps its sums from overflowing.
   const auto chosen = [](const std::optional<nanoseconds>& asked, milliseconds usual) {
     return asked ? std::min(std::chrono::floor<milliseconds>(*asked), milliseconds(2 * kMaxTtl))
@@ -74,7 +76,7 @@ Result<Times> MakeTimes(const TimesRequest& request) {
       .term = chosen(request.term, ttl * 6 / 10),
       .kill = chosen(request.kill, ttl * 8 / 10),
   };
-  if (auto checked = CheckOrder(times); !checked) return Fail(std::move(checked.error()));
+  if (auto checked = CheckOrder(times, limits); !checked) return Fail(std::move(checked.error()));
   return times;
 }
 

@@ -34,10 +34,20 @@ struct TimesRequest {
   std::optional<std::chrono::nanoseconds> kill;     // default 0.8 TTL
 };
 
+// What a store allows.
+struct TimesLimits {
+  std::chrono::seconds min_ttl = kMinTtl;
+  // From the kill to where another clock may see the TTL end.
+  std::chrono::milliseconds kill_margin = kDeathAllowance;
+};
+// On a Lease, since electors of client-go look at whole seconds.
+inline constexpr TimesLimits kLeaseLimits{.min_ttl = std::chrono::seconds(7),
+                                          .kill_margin = std::chrono::seconds(1)};
+
 // Times that keep `renew + 2 attempt <= term < kill <= 0.95 TTL - 0.25 s` and `attempt <= 0.2 TTL`,
-// with a TTL of whole seconds from 2 s to 24 h. Fails with kInvalidArgument and a message that
-// names the inequality and both its sides.
-Result<Times> MakeTimes(const TimesRequest& request);
+// with a TTL of whole seconds from 2 s to 24 h, or what `limits` say instead. Fails with
+// kInvalidArgument and a message that names the inequality and both its sides.
+Result<Times> MakeTimes(const TimesRequest& request, const TimesLimits& limits = {});
 
 // How long a hold with this TTL must be silent before it may be taken over. The hundredth covers
 // two clocks whose rates differ by less than 1 %.

@@ -51,6 +51,17 @@ TEST(TimesTest, RefusesInconsistentTimesAndNamesTheInequality) {
   EXPECT_TRUE(MakeTimes({.kill = 14s}).has_value());
 }
 
+TEST(TimesTest, AStoreCanBeStricter) {
+  EXPECT_TRUE(MakeTimes({.ttl = 7s}, kLeaseLimits).has_value());
+  EXPECT_TRUE(MakeTimes({.ttl = 24h}, kLeaseLimits).has_value());
+  const auto short_ttl = MakeTimes({.ttl = 6s}, kLeaseLimits);
+  ASSERT_FALSE(short_ttl.has_value());
+  EXPECT_THAT(short_ttl.error().message, HasSubstr("whole seconds from 7s to 24h"));
+  const auto late_kill = MakeTimes({.ttl = 15s, .kill = 13300ms}, kLeaseLimits);
+  ASSERT_FALSE(late_kill.has_value());
+  EXPECT_THAT(late_kill.error().message, HasSubstr("kill <= 0.95 TTL - 1s is needed"));
+}
+
 TEST(TimesTest, ATakeoverBySilenceOutlastsTheWork) {
   for (std::chrono::seconds ttl : {2s, 15s, 3600s, 86400s}) {
     const Times times = *MakeTimes({.ttl = ttl});
