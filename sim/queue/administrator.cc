@@ -6,25 +6,13 @@
 #include <utility>
 
 #include "sim/queue/lock_text.h"
+#include "src/etcd/lock_changes.h"
 
 namespace monopod::sim::queue {
 
-using etcd::Compare;
 using etcd::Transaction;
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
-
-namespace {
-
-Compare At(std::string key, Compare::Target target, etcd::Revision revision) {
-  return {.key = std::move(key),
-          .target = target,
-          .relation = Compare::Relation::kEqual,
-          .revision = revision,
-          .value = {}};
-}
-
-}  // namespace
 
 Administrator::Administrator(const Parts& parts)
     : parts_(parts),
@@ -52,12 +40,7 @@ void Administrator::Apply(const Transaction& transaction) {
                         [this, transaction] { (void)parts_.cluster.Transact(transaction, {}); });
 }
 
-void Administrator::SaySlots() {
-  Apply({.compares = {},
-         .then = {etcd::Put{keys_.Slots(),
-                            etcd::Encode(etcd::SlotsValue{.slots = parts_.schedule.slots}),
-                            etcd::kNoLease}}});
-}
+void Administrator::SaySlots() { Apply(etcd::CreateTransaction(keys_, {}, parts_.schedule.slots)); }
 
 void Administrator::Act() {
   const Faults& faults = parts_.schedule.faults;
@@ -68,34 +51,38 @@ void Administrator::Act() {
   if (world.Happens(faults.early_revocation)) RevokeWhenProven();
   if (world.Happens(faults.deletion)) DeleteMember();
   if (world.Happens(faults.wipe)) Wipe();
+  if (faults.sticky > 0 && world.Happens(0.3)) BreakAbandoned();
   if (!resize_.goes_on() && world.Happens(faults.resize)) {
     resize_.Begin(1 + static_cast<int>(world.random.Below(3)));
   }
 }
 
-// src/lock/etcd_backend.cc.
 void Administrator::Break(nanoseconds after) {
-  const etcd::LockContents contents = Read();
-  const auto picture = etcd::DrawLock(kLockName, keys_, contents);
+  const auto picture = etcd::DrawLock(kLockName, keys_, Read());
   if (!picture) return;
   auto holders = picture->Holders();
   std::erase_if(holders, [](const auto* one) { return !one->alive; });
   if (holders.empty()) return;
   const etcd::Claimed& hold = *holders[parts_.world.random.Below(holders.size())];
-  Transaction end{.compares = {At(hold.key, Compare::Target::kCreateRevision, hold.created)},
-                  .then = {etcd::Delete{hold.key}}};
-  if (hold.marker_known) {
-    const std::string key = keys_.Marker(hold.id);
-    const auto marker = std::ranges::find(contents.markers, key, &etcd::KeyValue::key);
-    etcd::MarkerValue noted = hold.marker;
-    noted.note = "broken";
-    end.compares.push_back(At(key, Compare::Target::kModRevision, marker->mod_revision));
-    end.then.emplace_back(etcd::Put{key, etcd::Encode(noted), etcd::kNoLease});
-  }
+  const Transaction end = etcd::BreakTransaction(keys_, hold, "broken");
   parts_.world.queue.At(parts_.world.queue.now() + after, [this, end] {
     Trace("breaks a hold");
     Apply(end);
   });
+}
+
+void Administrator::BreakAbandoned() {
+  if (parts_.line.UpAt() > parts_.world.queue.now()) return;
+  const etcd::LockContents contents = Read();
+  const auto picture = etcd::DrawLock(kLockName, keys_, contents);
+  if (!picture) return;
+  for (const etcd::KeyValue& member : contents.members) {
+    const bool ours = keys_.IdOfMember(member.key).has_value();
+    if (!ours || member.lease != etcd::kNoLease || parts_.has_process(member.key)) continue;
+    const auto hold = std::ranges::find(picture->claims, member.key, &etcd::Claimed::key);
+    Trace("breaks an abandoned hold: " + member.key);
+    Apply(etcd::BreakTransaction(keys_, *hold, "abandoned"));
+  }
 }
 
 // The holder has just proved its hold, and does not hear of its end.

@@ -22,6 +22,8 @@ class Administrator {
     const NodeClock& clock;
     // The node of the claim whose proof it is reaches nothing for a while.
     std::function<void(const Change& proof)> cut_off;
+    // Whether a process has the claim of this member.
+    std::function<bool(const std::string& member)> has_process;
   };
   explicit Administrator(const Parts& parts);
 
@@ -29,6 +31,8 @@ class Administrator {
   void SaySlots();
   // Now and then.
   void Act();
+  // Sticky holds whose processes are gone.
+  void BreakAbandoned();
   bool resizes() const { return resize_.goes_on(); }
 
  private:

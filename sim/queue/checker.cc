@@ -56,6 +56,7 @@ void Checker::OnMember(const Change& change, ClaimId owner, const Author& author
     ++claim.proofs;
   } else {
     claim.token = change.after->create_revision;
+    claim.tokens.insert(claim.token);
     claim.id = change.key.substr(kMemberKeys.size());
   }
   claim.proof = std::max(claim.proof.value_or(BootTime::min()), author.sent);
@@ -65,7 +66,9 @@ void Checker::OnMember(const Change& change, ClaimId owner, const Author& author
 void Checker::OnMarker(const Change& change, ClaimId owner, const Author& author, TrueTime now) {
   Claim& claim = claims_.at(owner);
   if (author.claim == owner) {
-    if (claim.over && change.after && IsLive(change.after->value)) {
+    // Late credit for a place that it lost, which stands to warn, makes nothing of it.
+    const bool stood = change.before && IsLive(change.before->value);
+    if (claim.over && change.after && IsLive(change.after->value) && !stood) {
       Fail(fmt::format("I5: {} said that nothing of it is left, and its marker appears",
                        InstanceOf(owner)));
     }
@@ -101,8 +104,11 @@ void Checker::OnWiped() {
   wipes_.push_back(keyspace_.revision());
   for (const Change& change : keyspace_.changes()) {
     const KeyText key = ReadKey(change.key);
-    if (key.kind == KeyKind::kMarker && IsLive(change.before->value)) {
-      claims_.at(*key.owner).place_wiped = keyspace_.revision();
+    if (key.kind != KeyKind::kMarker || !IsLive(change.before->value)) continue;
+    Claim& claim = claims_.at(*key.owner);
+    // Who never had an answer does not know that it had a place.
+    if (claim.known_token == change.before->create_revision) {
+      claim.place_wiped = keyspace_.revision();
     }
   }
 }
@@ -117,7 +123,8 @@ void Checker::OnTold(ClaimId id, Token token) {
   Claim& claim = claims_.at(id);
   if (claim.told) Fail(InstanceOf(id) + " is told twice that it holds");
   claim.told = true;
-  if (static_cast<Token>(claim.token) != token || token == 0) {
+  claim.told_token = static_cast<etcd::Revision>(token);
+  if (!claim.tokens.contains(claim.told_token)) {
     Fail(fmt::format("I2: {} is told the token {}, and its member was created at {}",
                      InstanceOf(id), token, claim.token));
   }
@@ -135,8 +142,8 @@ int Checker::Allowed() const {
 // in the queue then. Others find nothing.
 bool Checker::UnknownTo(ClaimId id, ClaimId wiped) const {
   const Claim& claim = claims_.at(id);
-  const auto wipe = std::ranges::upper_bound(wipes_, claims_.at(wiped).token);
-  if (wipe == wipes_.end() || *wipe > claim.token) return false;
+  const auto wipe = std::ranges::upper_bound(wipes_, claims_.at(wiped).told_token);
+  if (wipe == wipes_.end() || *wipe > claim.told_token) return false;
   return !claim.seen.contains(wiped) || claim.place_wiped < *wipe;
 }
 
@@ -162,7 +169,7 @@ void Checker::CheckOrder(ClaimId id) {
   for (const auto& [key, at] : keyspace_.keys()) {
     const KeyKind kind = ReadKey(key).kind;
     if (kind != KeyKind::kMember && kind != KeyKind::kForeign) continue;
-    if (at.create_revision >= claims_.at(id).token) continue;
+    if (at.create_revision >= claims_.at(id).told_token) continue;
     ++before;
     last = &at;
   }

@@ -39,6 +39,8 @@ class Checker final : public Judge {
   void OnWiped();
   // A key of some claim reached the machine of a claim.
   void OnSeen(ClaimId claim, const etcd::KeyValue& at);
+  // It had an answer from after its latest member was created.
+  void OnAnswered(ClaimId claim) { claims_.at(claim).known_token = claims_.at(claim).token; }
   // The store told a claim that it is full.
   void OnFull(ClaimId claim) { claims_.at(claim).met_full = true; }
   void OnTold(ClaimId claim, Token token);
@@ -51,8 +53,11 @@ class Checker final : public Judge {
  private:
   struct Claim : Proven {
     etcd::Revision token = 0;  // create revision of its latest member
-    std::string id;            // what follows in the keys of that
-    int proofs = 0;            // that landed after the claim itself
+    etcd::Revision known_token = 0;
+    etcd::Revision told_token = 0;
+    std::set<etcd::Revision> tokens;  // all that it had: a late attempt may land beside a hold
+    std::string id;                   // what follows in the keys of that
+    int proofs = 0;                   // that landed after the claim itself
     bool over = false;
     bool works = false;
     bool told = false;

@@ -33,6 +33,7 @@ protocol::Claim Client::DrawClaim() {
                         .lock_delay = spec().lock_delay,
                         .store_timeout = kStoreTimeout};
   if (says_slots) claim.slots = parts_.schedule.slots;
+  if (parts_.world.Happens(parts_.schedule.faults.sticky)) claim.kind = HoldKind::kSticky;
   DrawPatience(claim);
   return claim;
 }
@@ -43,6 +44,8 @@ void Client::MakeMachine() {
   machine_ = parts_.make_machine(DrawClaim(), etcd::LockKeys(kPrefix, kLockName), [this] {
     return fmt::format("{:04x}{:02x}", claim(), ++nonces_);
   });
+  machine_->Assume(slots_);
+  costs_.learns_slots = parts_.schedule.slots_said && slots_.mod == 0;
 }
 
 void Client::DropMachine(bool crashed) {
@@ -52,10 +55,12 @@ void Client::DropMachine(bool crashed) {
   call_.reset();
   if (!crashed) {
     for (const auto& lease : machine_->leases()) leases_.Return(lease);
+    slots_ = machine_->known_slots();
   }
   machine_.reset();
   if (crashed) {
     leases_.TakeAll();
+    slots_ = {};
   } else if (parts_.world.Happens(parts_.schedule.faults.exit)) {
     EndProcess();
   }
@@ -63,6 +68,7 @@ void Client::DropMachine(bool crashed) {
 
 // A process that ends revokes long leases, and awaits no answer here; another one starts.
 void Client::EndProcess() {
+  slots_ = {};
   for (const auto& lease : leases_.TakeAll()) {
     if (lease.ttl <= seconds(15)) continue;
     parts_.network.Send({.node = identity().node,
@@ -133,6 +139,11 @@ void Client::Carry(const etcd::TransactAction& action) {
 }
 
 void Client::Carry(const etcd::WatchAction& action) {
+  Trace(12, [&] {
+    std::string keys;
+    for (const auto& wanted : action.watched) keys += " " + wanted.begin;
+    return "watches" + keys;
+  });
   const auto is_wanted = [&](const auto& watched) {
     return std::ranges::any_of(action.watched, [&](const auto& wanted) {
       return wanted.begin == watched.first && wanted.end == watched.second.end;
@@ -177,24 +188,24 @@ void Client::Carry(const protocol::TellAction& action) {
   const EventKind kind = action.event.kind;
   if (kind == EventKind::kAcquired || kind == EventKind::kTakenOver) {
     parts_.checker.OnTold(claim(), action.event.token);
+    costs_.held = true;
   }
   Process::Carry(action);
 }
 
 void Client::Carry(const protocol::DoneAction& action) {
-  const Schedule& schedule = parts_.schedule;
-  if (schedule.calm && parts_.world.faults_on && schedule.slots == 1 && !schedule.slots_said) {
-    CheckCosts();
-  }
+  if (parts_.schedule.calm && costs_.held && !costs_.failed) CheckCosts();
   Process::Carry(action);
 }
 
-// One uncontended cycle is two commits besides the proofs, and no read.
+// One uncontended cycle is two commits besides the proofs, and no read. One more commit tells a
+// process the number of slots, if that was said; and who counts ranks looks at all, once more if it
+// hears of what it tidied away.
 void Client::CheckCosts() {
   const int proofs = parts_.checker.proofs(claim());
-  if (costs_.failed || (costs_.grants <= 1 && costs_.reads == 0 && costs_.writes <= 2 + proofs)) {
-    return;
-  }
+  const int writes = 2 + proofs + (costs_.learns_slots ? 1 : 0);
+  const int reads = parts_.schedule.slots > 1 ? 2 : 0;
+  if (costs_.grants <= 1 && costs_.reads <= reads && costs_.writes == writes) return;
   parts_.checker.Fail(fmt::format("{} took {} grants, {} reads, {} writes and {} proofs",
                                   InstanceOf(claim()), costs_.grants, costs_.reads, costs_.writes,
                                   proofs));
@@ -234,7 +245,10 @@ void Client::Tell(const Call& call) {
     if (reply) {
       Trace(11, [&] { return "is answered: " + TextOf(*reply); });
       // What was before the own claim is not believed.
-      if (reply->revision >= parts_.checker.token(claim())) NoteSeen(*reply);
+      if (reply->revision >= parts_.checker.token(claim())) {
+        parts_.checker.OnAnswered(claim());
+        NoteSeen(*reply);
+      }
     }
     machine_->OnTransaction(reply, call.sent, received);
   }

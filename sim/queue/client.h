@@ -61,7 +61,8 @@ class Client final : public Process, public Receiver {
   void CheckCosts();
 
   const Parts parts_;
-  LeaseStock leases_;  // of this process
+  LeaseStock leases_;       // of this process
+  etcd::KnownSlots slots_;  // that it learned
 
   // Of the present claim.
   std::unique_ptr<MachineUnderTest> machine_;
@@ -83,6 +84,8 @@ class Client final : public Process, public Receiver {
     int grants = 0;
     int reads = 0;
     int writes = 0;
+    bool learns_slots = false;
+    bool held = false;
     bool failed = false;
   };
   Costs costs_;

@@ -44,9 +44,11 @@ class MachineUnderTest {
                         Moment received) {
     machine_.OnReport(watched, report, received);
   }
+  void Assume(const etcd::KnownSlots& known) { machine_.Assume(known); }
+  etcd::KnownSlots known_slots() const { return machine_.known_slots(); }
   void Stop(BootTime end_by) { machine_.Stop(end_by); }
   virtual std::optional<protocol::Tenure> tenure() const { return machine_.tenure(); }
-  virtual std::vector<etcd::QueueMachine::LeaseUse> leases() const { return machine_.leases(); }
+  std::vector<etcd::QueueMachine::LeaseUse> leases() const { return machine_.leases(); }
 
  protected:
   etcd::QueueMachine& machine() { return machine_; }
@@ -68,7 +70,7 @@ struct Mutant {
   const char* name;
   const char* mistake;
   MachineMaker make;
-  std::uint64_t caught_at;  // a seed that once showed it, to be quick
+  std::uint64_t caught_at = 0;  // a seed that once showed it, to be quick
 };
 std::span<const Mutant> AllMutants();
 

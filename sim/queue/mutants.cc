@@ -174,19 +174,6 @@ class IgnoresForeignKeys : public Misreads {
   }
 };
 
-class BelievesStaleReads : public Misreads {
- public:
-  using Misreads::Misreads;
-  void OnTransaction(const Result<TransactionReply>& reply, Moment sent, Moment received) override {
-    Result<TransactionReply> believed = reply;
-    if (believed) newest_ = believed->revision = std::max(believed->revision, newest_);
-    machine().OnTransaction(believed, sent, received);
-  }
-
- private:
-  Revision newest_ = 0;
-};
-
 // The last proof that it saw is the last one that there was.
 class CountsFromAnOlderProof : public Misreads {
  public:
@@ -234,16 +221,6 @@ class TakesKeepAlivesForProofs : public MachineUnderTest {
 
  private:
   BootTime kept_{};
-};
-
-class ReusesAllLeases : public MachineUnderTest {
- public:
-  using MachineUnderTest::MachineUnderTest;
-  std::vector<etcd::QueueMachine::LeaseUse> leases() const override {
-    auto all = MachineUnderTest::leases();
-    for (auto& lease : all) lease.reusable = true;
-    return all;
-  }
 };
 
 // Gives up a claim of unknown fate without revoking the lease that keeps it from landing late.
@@ -300,6 +277,21 @@ class ReleasesWithoutALookAtTheTail : public Missends {
     if (!DeletesTail(transaction)) return;
     std::erase_if(transaction.compares,
                   [&](const Compare& compare) { return compare.key == keys().Tail(); });
+  }
+};
+
+// That the keys were wiped away goes unnoticed.
+class EndsWhateverStands : public Missends {
+ public:
+  using Missends::Missends;
+
+ protected:
+  void Missend(Transaction& transaction) override {
+    const auto* end =
+        transaction.then.empty() ? nullptr : std::get_if<Delete>(&transaction.then[0]);
+    if (end != nullptr && keys().IdOfMember(end->key) && transaction.compares.size() == 1) {
+      transaction.compares.clear();
+    }
   }
 };
 
@@ -375,22 +367,22 @@ constexpr auto kMutants = std::to_array<Mutant>({
      Make<TakesDeletionForACleanEnd>},
     {"orphans-ignored", "claims whose members are gone do not count", Make<IgnoresOrphans>},
     {"foreign-ignored", "the keys of others do not count", Make<IgnoresForeignKeys>},
-    {"stale-believed", "a read from before the own claim is believed", Make<BelievesStaleReads>},
     {"older-proof", "a recovery counts from an older proof than the last",
-     Make<CountsFromAnOlderProof>},
+     Make<CountsFromAnOlderProof>, 335},
     {"tenure-from-receipt", "a tenure counts from the receipt of the answer",
      Make<CountsFromTheReceipt>},
     {"keep-alive-is-proof", "a lease that was kept alive extends the tenure",
      Make<TakesKeepAlivesForProofs>},
-    {"leases-reused", "leases are used again whatever may still land with them",
-     Make<ReusesAllLeases>},
     {"no-revoke", "a claim of unknown fate is given up without revoking its lease",
      Make<GivesUpWithoutRevoking>},
-    {"proof-unguarded", "a proof lands whatever was written since", Make<ProvesWhateverStands>},
+    {"proof-unguarded", "a proof lands whatever was written since", Make<ProvesWhateverStands>,
+     675},
     {"tail-unchecked", "a release deletes the tail of others", Make<ReleasesWithoutALookAtTheTail>},
+    {"wipe-unnoticed", "a claim whose keys were all deleted takes its place for lost alone",
+     Make<EndsWhateverStands>},
     {"resize-ignored", "the number of slots may change unseen", Make<IgnoresResizing>},
     {"tail-over-orphans", "the tail is given back over claims that must be waited for",
-     Make<GivesTheTailOverOrphans>},
+     Make<GivesTheTailOverOrphans>, 142},
 });
 
 }  // namespace

@@ -2,11 +2,10 @@
 // happen: src/lock/etcd_backend.cc, Resize.
 #pragma once
 
-#include <map>
-#include <string>
+#include <optional>
 
 #include "sim/queue/cluster.h"
-#include "src/etcd/lock_picture.h"
+#include "src/etcd/lock_changes.h"
 
 namespace monopod::sim::queue {
 
@@ -20,21 +19,18 @@ class Resize {
   };
   explicit Resize(const Parts& parts);
 
-  bool goes_on() const { return slots_ != 0; }
+  bool goes_on() const { return resizing_.has_value(); }
   void Begin(int slots);
 
  private:
   void Step();
   void Later();
-  void TidyAway(const etcd::LockPicture& picture, const etcd::LockContents& contents, BootTime now);
   // Later, conditioned on what was read.
-  void Apply(etcd::Transaction transaction, bool says_it);
+  void Apply(const etcd::Transaction& transaction, bool is_the_write);
 
   const Parts parts_;
   const etcd::LockKeys keys_;
-  int slots_ = 0;  // that shall be, or 0
-  bool said_ = false;
-  std::map<std::string, BootTime> gone_since_;  // by marker
+  std::optional<etcd::Resizing> resizing_;
 };
 
 }  // namespace monopod::sim::queue

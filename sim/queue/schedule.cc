@@ -40,6 +40,10 @@ Faults RandomFaults(Random& random, bool within_bounds, int slots) {
   if (random.Chance(0.25)) faults.resize = 0.2;
   if (slots == 1 && faults.resize <= 0 && random.Chance(0.25)) faults.wipe = 0.1;
   if (!within_bounds) faults.pause = random.Chance(0.7) ? 0.1 : 0.0;
+  if (random.Chance(0.15)) {
+    faults.sticky = 0.4;
+    faults.crash = std::max(faults.crash, 0.3);
+  }
   return faults;
 }
 
@@ -87,7 +91,8 @@ std::string Describe(const Schedule& schedule) {
   for (const auto& [name, probability] : {std::pair("full", faults.full),
                                           {"wipe", faults.wipe},
                                           {"resize", faults.resize},
-                                          {"foreign", faults.foreign}}) {
+                                          {"foreign", faults.foreign},
+                                          {"sticky", faults.sticky}}) {
     if (probability > 0) text += fmt::format(", {}", name);
   }
   for (const CandidateSpec& one : schedule.candidates) {

@@ -39,7 +39,8 @@ struct Faults {
   double wipe = 0;      // of everything
   double resize = 0;
   double foreign = 0;
-  double pause = 0;  // of a machine with its clock: outside the bounds
+  double sticky = 0;  // a claim whose hold outlives its process until it is broken
+  double pause = 0;   // of a machine with its clock: outside the bounds
 };
 
 struct Schedule {

@@ -31,7 +31,8 @@ class Simulation {
         cluster_({world_, line_, watches_, checker_, keyspace_, schedule}),
         network_({world_, line_, cluster_, checker_, schedule}),
         administrator_({world_, line_, cluster_, checker_, schedule, clocks_[0],
-                        [this](const Change& proof) { CutOffOwnerOf(proof); }}),
+                        [this](const Change& proof) { CutOffOwnerOf(proof); },
+                        [this](const std::string& member) { return OwnerOf(member) != nullptr; }}),
         foreign_({world_, line_, cluster_, schedule, last_lease_}) {
     world_.heal_at = TrueTime(schedule.fault_time);
     for (std::size_t node = 0; node < schedule.candidates.size(); ++node) {
@@ -97,6 +98,7 @@ class Simulation {
     world_.faults_on = false;
     world_.trace.Add(world_.queue.now(), "faults", 0, [] { return std::string("stop"); });
     for (Client& client : clients_) client.Heal();
+    if (schedule_.faults.sticky > 0) BreakAbandoned();
   }
 
   void CutOff(std::size_t node) {
@@ -106,10 +108,19 @@ class Simulation {
                      [&] { return "node " + std::to_string(node) + " is cut off"; });
   }
 
+  Client* OwnerOf(const std::string& key) {
+    const auto owner =
+        std::ranges::find_if(clients_, [&](const Client& client) { return client.Owns(key); });
+    return owner == clients_.end() ? nullptr : &*owner;
+  }
+
   void CutOffOwnerOf(const Change& proof) {
-    for (Client& client : clients_) {
-      if (client.Owns(proof.key)) CutOff(client.node());
-    }
+    if (const Client* owner = OwnerOf(proof.key)) CutOff(owner->node());
+  }
+
+  void BreakAbandoned() {
+    administrator_.BreakAbandoned();
+    world_.queue.At(world_.queue.now() + seconds(1), [this] { BreakAbandoned(); });
   }
 
   // Looks at the network, the cluster, the machines and the administrators a few times a TTL.

@@ -42,6 +42,7 @@ class LockKeys {
     std::string begin;
     std::string end;
   };
+  static Bounds One(std::string key) { return {.begin = std::move(key), .end = {}}; }
   Bounds Queue() const { return {.begin = locks_, .end = EndOfPrefix(locks_)}; }
   Bounds Foreign() const { return {.begin = locks_, .end = locks_ + "~"}; }
   Bounds Markers() const { return {.begin = marks_, .end = EndOfPrefix(marks_)}; }

@@ -21,13 +21,15 @@ Compare ModifiedAt(std::string key, Revision revision) {
           .value = {}};
 }
 
-Compare Exists(std::string key) {
+Compare CreatedAfter(std::string key, Revision revision) {
   return {.key = std::move(key),
           .target = Compare::Target::kCreateRevision,
           .relation = Compare::Relation::kGreater,
-          .revision = 0,
+          .revision = revision,
           .value = {}};
 }
+
+Compare Exists(std::string key) { return CreatedAfter(std::move(key), 0); }
 
 Compare IsTail(const LockKeys& keys, const std::string& id) {
   return {.key = keys.Tail(),
@@ -179,14 +181,16 @@ Transaction GiveUpTransaction(const LockKeys& keys, const Standing& own,
   return give_up;
 }
 
-Transaction DropMemberTransaction(const LockKeys& keys, const std::string& id) {
-  return {.compares = {}, .then = {Delete{keys.Member(id)}}};
+Transaction DropMemberTransaction(const LockKeys& keys, const Standing& own) {
+  return {.compares = {CreatedAt(keys.Marker(own.id), own.token)},
+          .then = {Delete{keys.Member(own.id)}},
+          .otherwise = {Delete{keys.Member(own.id)}}};
 }
 
-Transaction AbandonTransaction(const LockKeys& keys, const std::string& id, MarkerValue marker) {
+Transaction AbandonTransaction(const LockKeys& keys, const Standing& own, MarkerValue marker) {
   marker.state = MarkerState::kLeft;
-  return {.compares = {Exists(keys.Marker(id))},
-          .then = {Put{keys.Marker(id), Encode(marker), kNoLease}}};
+  return {.compares = {CreatedAfter(keys.Marker(own.id), own.token)},
+          .then = {Put{keys.Marker(own.id), Encode(marker), kNoLease}}};
 }
 
 Transaction ScanTransaction(const LockKeys& keys, const Standing& own) {

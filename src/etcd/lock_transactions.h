@@ -94,11 +94,12 @@ struct GiveUpRequest {
 Transaction GiveUpTransaction(const LockKeys& keys, const Standing& own,
                               const GiveUpRequest& request);
 // Ends only the member: for a full store, and where the marker must go on to warn. Whoever comes
-// next waits a recovery.
-Transaction DropMemberTransaction(const LockKeys& keys, const std::string& id);
+// next waits a recovery. Succeeded: the marker stood.
+Transaction DropMemberTransaction(const LockKeys& keys, const Standing& own);
 
-// For a claim that may have landed unseen, and whose lease has been revoked since.
-Transaction AbandonTransaction(const LockKeys& keys, const std::string& id, MarkerValue marker);
+// For a claim that may have landed unseen after what is known of it, and whose lease has been
+// revoked since. A marker that is known is left as its claim left it.
+Transaction AbandonTransaction(const LockKeys& keys, const Standing& own, MarkerValue marker);
 
 // Everything older than a claim.
 Transaction ScanTransaction(const LockKeys& keys, const Standing& own);

@@ -5,35 +5,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "src/protocol/backoff.h"
+
 namespace monopod::etcd {
 namespace {
 
 using std::chrono::nanoseconds;
 
-constexpr nanoseconds kFirstBackoff = std::chrono::milliseconds(20);
 // Who waits does so on a lease no longer than this, so that one who dies is soon out of the way.
 constexpr std::chrono::seconds kShortLease(15);
 // What `etcdctl lock` grants itself unless told otherwise.
 constexpr std::chrono::seconds kForeignTtl(60);
-
-// What will not go away by trying again.
-bool IsPermanent(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kUnavailable:
-    case ErrorCode::kIndeterminate:
-    case ErrorCode::kDeadlineExceeded:
-    case ErrorCode::kOutOfSpace:
-    case ErrorCode::kNotFound:
-    case ErrorCode::kConflict: return false;
-    case ErrorCode::kInvalidArgument:
-    case ErrorCode::kDenied:
-    case ErrorCode::kNotHolder:
-    case ErrorCode::kStoreReplaced:
-    case ErrorCode::kUnsupported:
-    case ErrorCode::kInternal: return true;
-  }
-  return true;
-}
 
 // Api: after these codes a mutation has not landed and never will.
 bool NeverLanded(ErrorCode code) {
@@ -49,6 +31,12 @@ QueueMachine::QueueMachine(protocol::Claim claim, LockKeys keys,
     : claim_(std::move(claim)), keys_(std::move(keys)), nonces_(std::move(nonces)) {
   lease_.ttl = std::chrono::ceil<std::chrono::seconds>(claim_.times.ttl);
   slots_.slots = claim_.slots.value_or(1);
+}
+
+void QueueMachine::Assume(const KnownSlots& known) {
+  if (known.mod == 0 || CheckSlots(known.value.slots)) return;
+  slots_ = known.value;
+  slots_mod_ = known.mod;
 }
 
 Action QueueMachine::Next(Moment now) {
@@ -197,13 +185,14 @@ void QueueMachine::OnReport(const std::string& watched, const WatchReport& repor
                             Moment received) {
   if (report.kind == WatchReport::Kind::kStarted) {
     started_.insert(watched);
+    // What happened to the own member before that only a proof can tell.
+    prove_now_ = prove_now_ || (state_ == State::kHolding && watched == keys_.Member(own_.id));
     return;
   }
   if (report.kind == WatchReport::Kind::kBroken) {
     // What was missed only a look can tell, and only once the watch goes on.
     started_.erase(watched);
     look_needed_ = true;
-    prove_now_ = state_ == State::kHolding;
     watch_patience_ = received.boot + claim_.times.attempt;
     return;
   }
@@ -290,7 +279,7 @@ BootTime QueueMachine::NextKeepAt() const {
 // An answer from before the own claim says nothing of what is ahead of it.
 bool QueueMachine::IsFresh(const TransactionReply& reply, Moment received) {
   if (reply.revision >= own_.token) return true;
-  retry_at_ = received.boot + kFirstBackoff;
+  retry_at_ = received.boot + protocol::kFirstBackoff;
   return false;
 }
 
@@ -313,11 +302,12 @@ nanoseconds QueueMachine::LookEvery() const {
 
 void QueueMachine::OnFailure(const Error& error, Moment received) {
   last_error_ = error;
-  const nanoseconds longest = std::max(kFirstBackoff, nanoseconds(claim_.times.attempt) / 2);
-  backoff_ = std::clamp<nanoseconds>(2 * backoff_, kFirstBackoff, longest);
+  backoff_ = protocol::NextBackoff(backoff_, claim_.times.attempt);
   retry_at_ = received.boot + backoff_;
-  // A holder keeps trying: rights may come back before the tenure ends.
-  if (IsPermanent(error.code) && state_ == State::kQueued) Fail(error);
+  // A lease that is gone is replaced. A holder keeps trying: rights may come back before the tenure
+  // ends.
+  const bool permanent = error.code != ErrorCode::kNotFound && protocol::IsPermanent(error.code);
+  if (permanent && state_ == State::kQueued) Fail(error);
 }
 
 void QueueMachine::OnContact() {

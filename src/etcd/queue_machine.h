@@ -28,6 +28,7 @@
 #include "monopod/event.h"
 #include "monopod/result.h"
 #include "src/etcd/api.h"
+#include "src/etcd/known_slots.h"
 #include "src/etcd/lock_keys.h"
 #include "src/etcd/lock_transactions.h"
 #include "src/etcd/lock_values.h"
@@ -81,6 +82,11 @@ using Action =
 class QueueMachine {
  public:
   QueueMachine(protocol::Claim claim, LockKeys keys, std::function<std::string()> nonces);
+
+  // Before the first Next: what an earlier claim learned, which saves a commit where a number of
+  // slots was said. What is out of date does no harm.
+  void Assume(const KnownSlots& known);
+  KnownSlots known_slots() const { return {.value = slots_, .mod = slots_mod_}; }
 
   // What to do now. Until the answer to a call has been given, do not ask again. Reports may be
   // given at any time between. After Done only Done follows.
@@ -184,7 +190,8 @@ class QueueMachine {
   void ClaimAnswered(const TransactionReply& reply, BootTime sent);
   std::optional<Error> CheckSlots(int has) const;
   std::optional<Action> NextKnowledge(Moment now);
-  std::vector<LockKeys::Bounds> WantedWatches();
+  std::optional<Action> Watch(std::vector<LockKeys::Bounds> wanted, Moment now);
+  std::vector<LockKeys::Bounds> WantedWatches(BootTime now);
   Action NextTurn(Moment now);
   Action AwaitTurn(Moment now);
   std::optional<Action> NextWaitingTold(Moment now);
@@ -282,6 +289,7 @@ class QueueMachine {
   std::vector<LockKeys::Bounds> watched_;
   std::set<std::string> started_;
   BootTime watch_patience_{};
+  BootTime watch_closely_at_{};
 
   // The proof under way.
   MemberPhase proving_ = MemberPhase::kQueued;
@@ -293,7 +301,6 @@ class QueueMachine {
   std::optional<Event> owner_;  // who holds it, as far as was seen
   bool waiting_told_ = false;
   bool owner_asked_ = false;
-  BootTime ask_owner_at_{};
   std::optional<Event> taken_from_;  // the last hold that was recovered from
   bool recovering_told_ = false;
   bool told_ = false;  // the caller was told that it holds
@@ -304,6 +311,7 @@ class QueueMachine {
   std::optional<Error> ending_error_;
   bool end_sent_ = false;  // an ending transaction of unknown fate
   bool gone_before_release_ = false;
+  bool left_ = false;  // its keys were ended; only what is under way may still stand or land
   bool revoked_ = false;
   bool out_of_space_ = false;
   bool credit_tried_ = false;

@@ -6,6 +6,7 @@
 
 #include "src/base/duration.h"
 #include "src/etcd/queue_machine.h"
+#include "src/protocol/backoff.h"
 
 namespace monopod::etcd {
 namespace {
@@ -17,13 +18,6 @@ using std::chrono::nanoseconds;
 constexpr milliseconds kAskWhyFor(250);
 // A transaction has at most 128 operations.
 constexpr std::size_t kMostTidied = 50;
-
-// Renewals of many holders that started together drift apart: up to a tenth earlier.
-nanoseconds Jitter(const std::string& nonce, milliseconds renew) {
-  const char digit = nonce.empty() ? '0' : nonce.back();
-  const int value = digit >= 'a' ? digit - 'a' + 10 : digit - '0';
-  return nanoseconds(renew) * std::clamp(value, 0, 15) / 150;
-}
 
 }  // namespace
 
@@ -43,14 +37,19 @@ Action QueueMachine::NextHolding(Moment now) {
   if (overdue) {
     if (auto action = NextKeepAlive(now)) return *std::move(action);
   }
-  const BootTime renew_at =
-      proof_ + claim_.times.renew - Jitter(claim_.holder.instance, claim_.times.renew);
+  const BootTime renew_at = proof_ + claim_.times.renew -
+                            protocol::RenewJitter(claim_.holder.instance, claim_.times.renew);
   if (now.boot >= renew_at || std::exchange(prove_now_, false)) {
     finished_.clear();
     return Prove(MemberPhase::kHeld, HoldingLease(), now);
   }
   if (auto action = NextKeepAlive(now)) return *std::move(action);
-  return AwaitAction{std::min({renew_at, NextKeepAt(), term_at})};
+  const bool closely = now.boot >= watch_closely_at_;
+  if (closely) {
+    if (auto action = Watch({LockKeys::One(keys_.Member(own_.id))}, now)) return *std::move(action);
+  }
+  const BootTime look_up = closely ? BootTime::max() : watch_closely_at_;
+  return AwaitAction{std::min({renew_at, NextKeepAt(), term_at, look_up})};
 }
 
 // Writes the own member. Only this, and only if it landed, extends a tenure.
@@ -152,22 +151,21 @@ Action QueueMachine::NextEnding(Moment now) {
                                last_error_.message, rest)});
   }
   if (now.boot < retry_at_) return IdleAction{std::min(retry_at_, end_by_)};
-  if (own_.token == 0) {
+  // Whoever comes next must wait for what this claim had to wait for; and a full store takes
+  // nothing.
+  const bool warns = now.boot < not_before_ || out_of_space_;
+  if (own_.token == 0 || left_) {
     if (tainted_) return RevokeAction{.lease = lease_.id, .deadline = CallDeadline(now.boot)};
     // Without its lease the claim cannot land any more; if it had, its marker stands.
-    if (revoked_) {
-      return Transact(Call::kGiveUp, AbandonTransaction(keys_, own_.id, OwnMarker()), now);
+    if (revoked_ && !warns) {
+      return Transact(Call::kGiveUp, AbandonTransaction(keys_, own_, OwnMarker()), now);
     }
     return Finish(ending_error_ ? Outcome::kFailed : ending_as_, ending_error_.value_or(Error{}));
   }
   if (told_ && rule_slots_ == 1) return Release(now);
   if (auto action = NextCredit(now)) return *std::move(action);
   if (told_) return Release(now);
-  // Whoever comes next must wait for what this claim had to wait for; and a full store takes
-  // nothing.
-  if (now.boot < not_before_ || out_of_space_) {
-    return Transact(Call::kDropMember, DropMemberTransaction(keys_, own_.id), now);
-  }
+  if (warns) return Transact(Call::kDropMember, DropMemberTransaction(keys_, own_), now);
   return Transact(Call::kGiveUp, GiveUpTransaction(keys_, own_, HowToGiveUp()), now);
 }
 
@@ -178,11 +176,13 @@ GiveUpRequest QueueMachine::HowToGiveUp() {
   const auto is_over = [](const Older& one) {
     return one.marker_known && one.marker.state != MarkerState::kLive;
   };
-  for (const Older& older : older_) {
-    if (is_over(older)) tidy_later_.push_back({.id = older.id, .mod = older.marker_mod});
-  }
   // Behind a predecessor that is over there may be others that were never looked at.
-  if (older_complete_) std::erase_if(older_, is_over);
+  const auto tidied = [&](const Older& older) {
+    if (!is_over(older) || tidy_later_.size() >= kMostTidied) return false;
+    tidy_later_.push_back({.id = older.id, .mod = older.marker_mod});
+    return older_complete_;
+  };
+  std::erase_if(older_, tidied);
   request.finished = tidy_later_;
   request.alone = older_complete_ && older_.empty() && looked_ && !scan_needed_ && !look_needed_;
   if (const Older* youngest = Youngest(); youngest != nullptr && youngest->alive &&
@@ -263,7 +263,7 @@ void QueueMachine::EndAnswered(const TransactionReply& reply, Moment received) {
   }
   if (tainted_) {
     // A claim of this ID may still land: it ends with its lease.
-    own_.token = 0;
+    left_ = true;
     return;
   }
   Finish(ending_error_ ? Outcome::kFailed : ending_as_, ending_error_.value_or(Error{}));

@@ -12,7 +12,7 @@ using std::chrono::nanoseconds;
 
 // A claim that ends clean says so in its marker and deletes its member in one transaction, but two
 // watches tell of it: a member's end is looked into only if the marker is not heard of for so long.
-constexpr milliseconds kMarkerIsHeardOf(50);
+constexpr milliseconds kMarkerIsHeardOf(5);
 
 }  // namespace
 

@@ -9,8 +9,8 @@
 #include "src/base/lock_name.h"
 #include "src/base/nonce.h"
 #include "src/base/wait.h"
+#include "src/etcd/lock_changes.h"
 #include "src/etcd/lock_picture.h"
-#include "src/protocol/times.h"
 
 namespace monopod::lock {
 namespace {
@@ -18,7 +18,6 @@ namespace {
 using etcd::Claimed;
 using etcd::LockKeys;
 using etcd::LockPicture;
-using etcd::SlotsValue;
 using etcd::Transaction;
 using etcd::TransactionReply;
 using std::chrono::milliseconds;
@@ -71,30 +70,6 @@ LockStatus StatusOf(const LockPicture& picture) {
     status.slot.push_back({.slot = static_cast<int>(status.slot.size())});
   }
   return status;
-}
-
-etcd::Compare ModifiedAt(std::string key, etcd::Revision revision) {
-  return {.key = std::move(key),
-          .target = etcd::Compare::Target::kModRevision,
-          .relation = etcd::Compare::Relation::kEqual,
-          .revision = revision,
-          .value = {}};
-}
-
-etcd::Revision ModOf(const std::optional<etcd::KeyValue>& at) { return at ? at->mod_revision : 0; }
-
-// The number of slots as it shall be, conditioned on what was read.
-Transaction ResizeTransaction(const LockKeys& keys, const etcd::LockContents& contents,
-                              const SlotsValue& shall_be) {
-  Transaction resize{.compares = {ModifiedAt(keys.Slots(), ModOf(contents.slots))},
-                     .then = {etcd::Put{keys.Slots(), etcd::Encode(shall_be), etcd::kNoLease}}};
-  // Claims that count ranks keep no tail: who queues by it next must look at all of them.
-  if (shall_be.slots == 1) {
-    resize.then.emplace_back(etcd::Put{keys.Tail(), "?", etcd::kNoLease});
-  } else {
-    resize.then.emplace_back(etcd::Delete{keys.Tail()});
-  }
-  return resize;
 }
 
 }  // namespace
@@ -283,22 +258,7 @@ Result<SlotStatus> EtcdBackend::Break(const LockClient::BreakRequest& request,
     });
     if (at == holders.end()) return Fail(NoSuchHold(request));
     const Claimed& hold = **at;
-    Transaction end{.compares = {{.key = hold.key,
-                                  .target = etcd::Compare::Target::kCreateRevision,
-                                  .relation = etcd::Compare::Relation::kEqual,
-                                  .revision = hold.created,
-                                  .value = {}}},
-                    .then = {etcd::Delete{hold.key}}};
-    if (hold.marker_known) {
-      // The marker stays: whoever comes next waits until the work is over.
-      const std::string key = keys.Marker(hold.id);
-      const auto marker = std::ranges::find(contents.markers, key, &etcd::KeyValue::key);
-      etcd::MarkerValue noted = hold.marker;
-      noted.note = note;
-      end.compares.push_back(ModifiedAt(key, marker->mod_revision));
-      end.then.emplace_back(etcd::Put{key, etcd::Encode(noted), etcd::kNoLease});
-    }
-    const auto ended = Change(end, deadline);
+    const auto ended = Change(etcd::BreakTransaction(keys, hold, note), deadline);
     if (!ended) return Fail(ended.error());
     broken = StatusOf(*picture, hold);
     if (ended->succeeded) return broken;
@@ -322,11 +282,7 @@ Result<void> EtcdBackend::Create(const std::string& lock, int slots, BootTime de
                               lock, picture->slots.slots, slots, lock, slots));
     }
     if (picture->slots_said) return {};
-    Transaction say{
-        .compares = {ModifiedAt(keys.Slots(), 0), ModifiedAt(keys.Tail(), ModOf(contents.tail))},
-        .then = {
-            etcd::Put{keys.Slots(), etcd::Encode(SlotsValue{.slots = slots}), etcd::kNoLease}}};
-    const auto said = Change(say, deadline);
+    const auto said = Change(etcd::CreateTransaction(keys, contents, slots), deadline);
     if (!said) return Fail(said.error());
     if (said->succeeded) return {};
     if (BootClock::now() >= deadline) {
@@ -335,60 +291,36 @@ Result<void> EtcdBackend::Create(const std::string& lock, int slots, BootTime de
   }
 }
 
-// Claims whose members are gone are waited for and tidied away: perhaps nobody else does.
-Result<void> EtcdBackend::TidyEnded(const LockKeys& keys, const LockPicture& picture,
-                                    GoneSince& gone_since, BootTime deadline) {
-  const BootTime now = BootClock::now();
-  for (const Claimed& claimed : picture.claims) {
-    if (claimed.alive || !claimed.marker_known) continue;
-    const BootTime since = gone_since.try_emplace(claimed.id, now).first->second;
-    const milliseconds kill = std::max(claimed.marker.kill, claimed.marker.owed);
-    if (!claimed.ended && now < since + protocol::RecoveryTime(kill)) continue;
-    const std::string marker = keys.Marker(claimed.id);
-    const auto tidied = Change({.compares = {ModifiedAt(marker, claimed.marker_mod),
-                                             ModifiedAt(keys.Member(claimed.id), 0)},
-                                .then = {etcd::Delete{marker}}},
-                               deadline);
-    if (!tidied) return Fail(tidied.error());
-  }
-  return {};
-}
-
 Result<bool> EtcdBackend::Resize(const ResizeRequest& request) {
+  using Kind = etcd::Resizing::Step::Kind;
   const LockKeys keys(store_->prefix, request.lock);
-  GoneSince gone_since;
-  bool said = false;
+  etcd::Resizing resizing(keys, request.slots);
   while (true) {
     const BootTime deadline = BootClock::now() + request.store_timeout;
     const auto reply = Ask(etcd::ReadLockTransaction(keys), deadline);
     if (!reply) return Fail(reply.error());
-    const etcd::LockContents contents = etcd::ReadLockContents(*reply);
-    if (contents.empty()) return Fail(NoSuchLock(request.lock));
-    const auto picture = etcd::DrawLock(request.lock, keys, contents);
-    if (!picture) return Fail(picture.error());
-    const SlotsValue& has = picture->slots;
-    if (said && has.slots != request.slots) {
-      return Fail(ErrorCode::kConflict,
-                  fmt::format("somebody else resized \"{}\" meanwhile", request.lock));
+    const auto step = resizing.Next(etcd::ReadLockContents(*reply), BootClock::now());
+    if (!step) return Fail(step.error());
+    for (const Transaction& tidy : step->tidy) {
+      if (const auto tidied = Change(tidy, deadline); !tidied) return Fail(tidied.error());
     }
-    if (auto tidied = TidyEnded(keys, *picture, gone_since, deadline); !tidied) {
-      return Fail(std::move(tidied.error()));
+    switch (step->kind) {
+      case Kind::kNoLock: return Fail(NoSuchLock(request.lock));
+      case Kind::kOvertaken:
+        return Fail(ErrorCode::kConflict,
+                    fmt::format("somebody else resized \"{}\" meanwhile", request.lock));
+      case Kind::kDone: return true;
+      case Kind::kWrite: {
+        const auto written = Change(step->write, deadline);
+        if (!written) return Fail(written.error());
+        resizing.OnWritten(written->succeeded);
+        break;
+      }
+      case Kind::kAwait:
+        if (BootClock::now() >= request.give_up_at) return false;
+        WaitUntil(std::min(request.give_up_at, BootClock::now() + kPause), {});
+        break;
     }
-    // First it is said, then looked at: one who read the larger number may begin until then.
-    said = said || (picture->slots_said && has.slots == request.slots);
-    const int had = std::max(has.slots, has.before);
-    const bool fits = said && picture->Fits(request.slots);
-    const SlotsValue shall_be{.slots = request.slots,
-                              .before = had > request.slots && !fits ? had : 0};
-    if (!picture->slots_said || has != shall_be) {
-      const auto resized = Change(ResizeTransaction(keys, contents, shall_be), deadline);
-      if (!resized) return Fail(resized.error());
-      said = said || resized->succeeded;
-      continue;
-    }
-    if (has.before == 0) return true;
-    if (BootClock::now() >= request.give_up_at) return false;
-    WaitUntil(std::min(request.give_up_at, BootClock::now() + kPause), {});
   }
 }
 

@@ -1,7 +1,6 @@
 // Locks that are queues in etcd.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,10 +35,6 @@ class EtcdBackend : public Backend {
     std::optional<etcd::MarkerValue> marker;
   };
   Result<OwnMember> Find(const Handle& handle, BootTime deadline);
-  // ID -> when its member was first seen to be gone.
-  using GoneSince = std::map<std::string, BootTime>;
-  Result<void> TidyEnded(const etcd::LockKeys& keys, const etcd::LockPicture& picture,
-                         GoneSince& gone_since, BootTime deadline);
   Result<etcd::TransactionReply> Ask(const etcd::Transaction& transaction, BootTime deadline);
   Result<etcd::TransactionReply> Change(const etcd::Transaction& transaction, BootTime deadline);
 

@@ -13,10 +13,13 @@ using protocol::Moment;
 QueueDriver::QueueDriver(std::shared_ptr<EtcdStore> store, protocol::Claim claim, EventSink sink)
     : Driver(claim, std::move(sink)),
       store_(std::move(store)),
-      machine_(claim, etcd::LockKeys(store_->prefix, claim.lock), RandomNonce) {}
+      machine_(claim, etcd::LockKeys(store_->prefix, claim.lock), RandomNonce) {
+  machine_.Assume(store_->slots.Recall(claim.lock));
+}
 
 QueueDriver::~QueueDriver() {
   for (const auto& lease : machine_.leases()) store_->leases.Return(lease);
+  store_->slots.Note(this->claim().lock, machine_.known_slots());
 }
 
 Driver::Progress QueueDriver::Act(const std::stop_token& wake) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "src/etcd/api.h"
+#include "src/etcd/known_slots.h"
 #include "src/etcd/lease_pool.h"
 #include "src/etcd/queue_machine.h"
 #include "src/lock/driver.h"
@@ -24,6 +25,7 @@ struct EtcdStore {
   const std::shared_ptr<etcd::Api> api;
   const std::string prefix;  // ends with '/'
   etcd::LeasePool leases;
+  etcd::SlotsMemory slots;
 };
 
 class QueueDriver : public Driver {
@@ -37,6 +39,7 @@ class QueueDriver : public Driver {
   std::optional<protocol::Tenure> tenure() const override { return machine_.tenure(); }
   Token token() const override { return machine_.token(); }
   int slot() const override { return etcd::QueueMachine::slot(); }
+  bool ends_in_time() const override { return true; }
 
  private:
   // What watches report, on threads of the client, until the driver looks.

@@ -30,8 +30,8 @@ Driver::Progress RecordDriver::Act(const std::stop_token& wake) {
     return Progress::kGoing;
   };
   const auto await = [&](const protocol::AwaitAction& call) {
-    store_->AwaitChange(call.seen, call.until, wake);
-    machine_.OnAwaited();
+    const auto news = store_->AwaitNews(call.seen, call.until, wake);
+    machine_.OnAwaited(news, MomentNow());
     return Progress::kGoing;
   };
   const auto idle = [&](const protocol::IdleAction& call) { return Idle(call, wake); };

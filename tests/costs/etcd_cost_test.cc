@@ -87,6 +87,28 @@ TEST_F(EtcdCostTest, AOneShotIsThreeCommitsAndNoRead) {
   EXPECT_EQ(costs.ranges(), 0);
 }
 
+TEST_F(EtcdCostTest, ANumberOfSlotsThatWasSaidIsLearnedOnce) {
+  LockClient client = Open();
+  ASSERT_TRUE(client.Create("x", 1).has_value());
+  Cycle(client);
+  const Costs costs(server_);
+  constexpr int kCycles = 20;
+  for (int i = 0; i < kCycles; ++i) Cycle(client);
+  EXPECT_EQ(costs.commits(), 2 * kCycles);
+  EXPECT_EQ(costs.reads(), 0);
+}
+
+TEST_F(EtcdCostTest, ACycleOfOneOfThreeSlotsIsThreeCommitsAndOneRead) {
+  LockClient client = Open();
+  ASSERT_TRUE(client.Create("x", 3).has_value());
+  Cycle(client);
+  const Costs costs(server_);
+  constexpr int kCycles = 20;
+  for (int i = 0; i < kCycles; ++i) Cycle(client);
+  EXPECT_EQ(costs.commits(), 3 * kCycles) << "the claim, its word that it holds, and the release";
+  EXPECT_EQ(costs.reads(), kCycles) << "all claims before it";
+}
+
 TEST_F(EtcdCostTest, AHandOverAwaitsTheReleaseOnly) {
   LockClient first = Open();
   std::atomic<bool> waits{false};
