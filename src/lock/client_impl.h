@@ -2,6 +2,7 @@
 #pragma once
 
 #include "monopod/lock_client.h"
+#include "src/base/timer.h"
 #include "src/lock/store_url.h"
 
 namespace monopod {
@@ -15,6 +16,7 @@ struct LockClient::Impl {
   ClientOptions options;
   lock::OpenedStore opened;
   Holder holder;
+  Timer timer;  // of its holds
 
   lock::Backend& backend() const { return *opened.backend; }
   BootTime Deadline() const { return BootClock::now() + options.store_timeout; }

@@ -33,6 +33,8 @@ class Driver {
   virtual std::optional<protocol::Tenure> tenure() const = 0;
   virtual Token token() const = 0;
   virtual int slot() const = 0;
+  // Whether each of its calls to the store ends by its deadline, and none can hang in the kernel.
+  virtual bool ends_in_time() const { return false; }
 
   const protocol::Claim& claim() const { return claim_; }
   // After kDone.

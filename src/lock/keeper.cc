@@ -13,25 +13,44 @@ namespace monopod::lock {
 
 using std::chrono::nanoseconds;
 
+namespace {
+
+// Shorter holds need no thread: nothing of a hold falls due so soon.
+constexpr std::chrono::milliseconds kShortHold(50);
+constexpr const char* kNoThread = "cannot start a thread to keep the lock";
+
+}  // namespace
+
 Result<std::shared_ptr<Keeper>> Keeper::Start(std::unique_ptr<Driver> driver,
-                                              DeadlineSink on_deadlines) {
+                                              DeadlineSink on_deadlines, Timer& timer) {
   std::shared_ptr<Keeper> keeper(new Keeper(std::move(driver), std::move(on_deadlines)));
   keeper->PublishTenure();
+  const auto start_late = [waiting = keeper->weak_from_this()] {
+    const auto late = waiting.lock();
+    if (late && !late->StartThreads()) late->Lose(kNoThread);
+  };
+  const bool started = keeper->driver_->ends_in_time()
+                           ? timer.At(BootClock::now() + kShortHold, start_late)
+                           : keeper->StartThreads();
+  if (started) return keeper;
+  // Nobody would renew it.
+  static_cast<void>(keeper->Release(keeper->driver_->claim().store_timeout));
+  return Fail(ErrorCode::kUnavailable, kNoThread);
+}
+
+// Unless it is driven already. False if there can be no thread to drive it.
+bool Keeper::StartThreads() {
+  const std::lock_guard guard(mutex_);
+  if (driven_) return true;
+  const auto self = shared_from_this();
   try {
-    keeper->threads_[1] = std::thread([keeper] { keeper->Watch(); });
-    keeper->threads_[0] = std::thread([keeper] { keeper->Drive(); });
-  } catch (const std::system_error& error) {
-    // Nobody would renew it: give it back, on this thread.
-    {
-      const std::lock_guard guard(keeper->mutex_);
-      keeper->end_by_ = BootClock::now() + keeper->driver_->claim().store_timeout;
-    }
-    keeper->Drive();
-    if (keeper->threads_[1].joinable()) keeper->threads_[1].join();
-    return Fail(ErrorCode::kUnavailable,
-                fmt::format("cannot start a thread to keep the lock: {}", error.what()));
+    threads_[1] = std::thread([self] { self->Watch(); });
+    threads_[0] = std::thread([self] { self->Drive(); });
+  } catch (const std::system_error&) {
+    return false;
   }
-  return keeper;
+  driven_ = true;
+  return true;
 }
 
 Keeper::Keeper(std::unique_ptr<Driver> driver, DeadlineSink on_deadlines)
@@ -118,12 +137,15 @@ nanoseconds Keeper::time_left() const {
 }
 
 Result<void> Keeper::Release(nanoseconds timeout) {
+  bool driven = false;
   {
     const std::lock_guard guard(mutex_);
     timeout = std::clamp<nanoseconds>(timeout, nanoseconds(0), std::chrono::hours(1));
     if (!end_by_) end_by_ = BootClock::now() + timeout;
+    driven = std::exchange(driven_, true);
   }
   wake_driver_.request_stop();
+  if (!driven) Drive();
   // The machine ends by end_by_ itself; this much later its thread hangs in the store.
   constexpr std::chrono::seconds kHung(1);
   std::unique_lock guard(mutex_);

@@ -1,7 +1,8 @@
 // Keeps one hold: renews it, tells when it is lost, releases it.
 //
 // Two threads a hold. The first drives the machine; a call to a store can hang in the kernel (a
-// dying disk), so the second watches the deadline alone and never waits for the first.
+// dying disk), so the second watches the deadline alone and never waits for the first. A hold so
+// short that nothing falls due in it does without, where no call can hang.
 #pragma once
 
 #include <array>
@@ -15,6 +16,7 @@
 #include <thread>
 
 #include "monopod/result.h"
+#include "src/base/timer.h"
 #include "src/lock/driver.h"
 
 namespace monopod::lock {
@@ -23,12 +25,12 @@ using DeadlineSink =
     std::function<void(std::chrono::nanoseconds term_at, std::chrono::nanoseconds kill_at)>;
 
 // Threads: all members may be called concurrently.
-class Keeper {
+class Keeper : public std::enable_shared_from_this<Keeper> {
  public:
   // `driver` has just told that it holds. `on_deadlines` is called before this returns.
-  // kUnavailable: no thread could be started; the hold was given back.
+  // kUnavailable: no thread could be started; the hold was given back. `timer` is not kept.
   static Result<std::shared_ptr<Keeper>> Start(std::unique_ptr<Driver> driver,
-                                               DeadlineSink on_deadlines);
+                                               DeadlineSink on_deadlines, Timer& timer);
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;
 
@@ -46,6 +48,7 @@ class Keeper {
 
  private:
   Keeper(std::unique_ptr<Driver> driver, DeadlineSink on_deadlines);
+  bool StartThreads();
   void Drive();
   void Watch();
   void PublishTenure();
@@ -58,12 +61,13 @@ class Keeper {
   const int slot_;
   const DeadlineSink on_deadlines_;
 
-  std::unique_ptr<Driver> driver_;  // only the driving thread touches it
+  std::unique_ptr<Driver> driver_;  // only the thread in Drive touches it
   std::stop_source lost_;
   std::stop_source wake_driver_;
   std::stop_source end_watch_;
 
   mutable std::mutex mutex_;
+  bool driven_ = false;                 // some thread is in Drive, or will be
   std::array<std::thread, 2> threads_;  // each owns the Keeper; taken by the first Release
   std::condition_variable ended_;
   protocol::Tenure tenure_{};  // as last published

@@ -19,7 +19,7 @@ namespace {
 using std::chrono::nanoseconds;
 
 Result<protocol::Claim> MakeClaim(std::string_view name, const AcquireOptions& options,
-                                  const Holder& holder) {
+                                  const Holder& holder, const protocol::TimesLimits& limits) {
   if (auto checked = CheckLockName(name); !checked) return Fail(checked.error());
   if (auto checked = lock::CheckText("purpose", options.purpose); !checked)
     return Fail(checked.error());
@@ -38,7 +38,8 @@ Result<protocol::Claim> MakeClaim(std::string_view name, const AcquireOptions& o
                                           .renew = options.times.renew,
                                           .attempt = options.times.attempt,
                                           .term = options.times.term,
-                                          .kill = options.times.kill});
+                                          .kill = options.times.kill},
+                                         limits);
   if (!times) return Fail(times.error());
   protocol::Claim claim{.lock = std::string(name),
                         .holder = holder,
@@ -114,7 +115,7 @@ Result<LockClient> LockClient::Open(ClientOptions options) {
   const auto url = lock::ParseStoreUrl(options.store);
   if (!url) return Fail(url.error());
   if (auto checked = CheckOptions(options, *url); !checked) return Fail(checked.error());
-  auto opened = lock::OpenStore(*url, options.etcd, options.store_timeout);
+  auto opened = lock::OpenStore(*url, options);
   if (!opened) return Fail(std::move(opened.error()));
   return LockClientOverStore::Make(std::move(*opened), std::move(options));
 }
@@ -142,27 +143,27 @@ const std::string& LockClient::scope() const { return impl_->opened.scope; }
 const Holder& LockClient::holder() const { return impl_->holder; }
 
 Result<void> LockClient::Check(std::string_view lock, const AcquireOptions& options) {
-  const auto claim = MakeClaim(lock, options, {});
+  const auto claim = MakeClaim(lock, options, {}, {});
   if (!claim) return Fail(claim.error());
   return {};
 }
 
 Result<Acquisition> LockClient::Acquire(std::string_view lock, const AcquireOptions& options) {
-  auto claim = MakeClaim(lock, options, impl_->holder);
+  auto claim = MakeClaim(lock, options, impl_->holder, impl_->opened.limits);
   if (!claim) return Fail(std::move(claim.error()));
   claim->store_timeout = impl_->options.store_timeout;
   auto attempt = Drive(impl_->backend().NewDriver(std::move(*claim), impl_->options.on_event),
                        options, impl_->options.store_timeout);
   if (!attempt) return Fail(std::move(attempt.error()));
   if (!attempt->held) return Acquisition{.lock = {}, .owner = attempt->driver->last_event().owner};
-  auto keeper = lock::Keeper::Start(std::move(attempt->driver), options.on_deadlines);
+  auto keeper = lock::Keeper::Start(std::move(attempt->driver), options.on_deadlines, impl_->timer);
   if (!keeper) return Fail(std::move(keeper.error()));
   return Acquisition{.lock = Lock(std::move(*keeper)), .owner = {}};
 }
 
 Result<HandleAcquisition> LockClient::AcquireHandle(std::string_view lock,
                                                     const AcquireOptions& options, bool sticky) {
-  auto claim = MakeClaim(lock, options, impl_->holder);
+  auto claim = MakeClaim(lock, options, impl_->holder, impl_->opened.limits);
   if (!claim) return Fail(std::move(claim.error()));
   claim->store_timeout = impl_->options.store_timeout;
   claim->kind = sticky ? HoldKind::kSticky : HoldKind::kDetached;
