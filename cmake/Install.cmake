@@ -8,13 +8,15 @@ add_library(monopod_archive STATIC
   $<TARGET_OBJECTS:monopod_fmt> $<TARGET_OBJECTS:monopod_base>
   $<TARGET_OBJECTS:monopod_protocol> $<TARGET_OBJECTS:monopod_store>
   $<TARGET_OBJECTS:monopod_etcd> $<TARGET_OBJECTS:monopod_etcd_proto>
-  $<TARGET_OBJECTS:monopod_etcd_client> $<TARGET_OBJECTS:monopod_lock>)
+  $<TARGET_OBJECTS:monopod_etcd_client> $<TARGET_OBJECTS:monopod_kube>
+  $<TARGET_OBJECTS:monopod_kube_client> $<TARGET_OBJECTS:monopod_lock>
+  $<TARGET_OBJECTS:monopod_election>)
 set_target_properties(monopod_archive PROPERTIES
   LINKER_LANGUAGE CXX OUTPUT_NAME monopod EXPORT_NAME monopod)
 target_compile_features(monopod_archive INTERFACE cxx_std_20)
 target_include_directories(monopod_archive INTERFACE $<INSTALL_INTERFACE:include>)
 target_link_libraries(monopod_archive INTERFACE
-  SQLite::SQLite3 PkgConfig::MONOPOD_GRPC Threads::Threads tl::expected)
+  SQLite::SQLite3 PkgConfig::MONOPOD_GRPC yaml-cpp Threads::Threads tl::expected)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/monopod)
 install(TARGETS monopod_archive EXPORT monopod)

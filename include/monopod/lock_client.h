@@ -1,8 +1,9 @@
 // Locks on one store: the door to the library.
 //
 // A store keeps the locks: a local SQLite file for one machine ("sqlite:PATH"), an etcd cluster
-// ("etcd://HOST:PORT"), or the process itself for tests ("memory:"). All stores give the same locks
-// with the same guarantees; monopod/lock.h says what they are.
+// ("etcd://HOST:PORT"), Leases or ConfigMaps of a Kubernetes cluster ("lease:", "configmap:"), or
+// the process itself for tests ("memory:"). All stores give the same locks with the same
+// guarantees; monopod/lock.h says what they are.
 //
 //   auto client = LockClient::Open({.store = "sqlite:/var/lib/app/locks.db"});
 //   if (!client) Die(client.error().message);
@@ -47,12 +48,22 @@ struct EtcdLogin {
   std::string password_file;  // instead of `password`: the first line of this file
 };
 
+// How to reach a Kubernetes API server. What is empty comes from $KUBECONFIG, from the pod's
+// service account, or from ~/.kube/config, in this order.
+struct KubernetesLogin {
+  std::string kubeconfig;  // file, instead of all of these
+  std::string context;     // of the kubeconfig; empty: its current one
+  std::string namespace_;  // where the locks are; empty: the context's or the pod's, or "default"
+  bool all_namespaces = false;  // List() shows those of all, as "NAMESPACE/NAME"
+};
+
 struct ClientOptions {
-  // "sqlite:PATH", "etcd://HOST:PORT,.../PREFIX" ("etcds://" for TLS), "memory:", or empty for this
-  // machine's default: /var/lib/monopod/monopod.db for root, else monopod/monopod.db under
-  // $XDG_STATE_HOME. In a pod the default is the cluster's Lease store and never a local file.
+  // "sqlite:PATH", "etcd://HOST:PORT,.../PREFIX" ("etcds://" for TLS), "lease:[NAMESPACE]",
+  // "configmap:[NAMESPACE]", "memory:", or empty for the default: in a pod "lease:"; elsewhere
+  // /var/lib/monopod/monopod.db for root, else monopod/monopod.db under $XDG_STATE_HOME.
   std::string store;
   EtcdLogin etcd;
+  KubernetesLogin kubernetes;
   // Refuse a store that only this machine can see.
   bool require_shared = false;
   // For people; empty: POD_NAME (with POD_NAMESPACE and NODE_NAME) or the host name.
@@ -170,7 +181,8 @@ class LockClient {
   // As it will stand in records.
   const Holder& holder() const;
 
-  // What Acquire would refuse without asking the store.
+  // What Acquire would refuse on every store. A Lease allows less: a TTL of at least 7 s, killed at
+  // least 1 s before 0.95 of it.
   static Result<void> Check(std::string_view lock, const AcquireOptions& options);
 
   // Claims the lock and waits for it. Blocks until held, given up, cancelled or failed. Being told

@@ -31,6 +31,23 @@ void AddEtcdFlags(CLI::App& app, EtcdLogin& etcd) {
   add("--password-file", etcd.password_file, "FILE", "Its password is this file's first line");
 }
 
+// Named as kubectl names them.
+void AddKubernetesFlags(CLI::App& app, KubernetesLogin& kubernetes) {
+  const auto group = "Kubernetes";
+  app.add_option("--kubeconfig", kubernetes.kubeconfig,
+                 "How to reach the cluster (default: $KUBECONFIG, in a pod its service account, "
+                 "else ~/.kube/config)")
+      ->type_name("FILE")
+      ->group(group);
+  app.add_option("--context", kubernetes.context, "Context of the kubeconfig")
+      ->type_name("NAME")
+      ->group(group);
+  app.add_option("-n,--namespace", kubernetes.namespace_,
+                 "Where the locks are (default: the context's or the pod's)")
+      ->type_name("NAME")
+      ->group(group);
+}
+
 }  // namespace
 
 void Context::OpenLog() {
@@ -43,23 +60,32 @@ void Context::OpenLog() {
       .quiet = quiet});
 }
 
-Result<LockClient> Context::OpenClient(bool announce) const {
+Result<ClientOptions> Context::MakeClientOptions() const {
   const auto timeout = ParseDurationFlag("--store-timeout", store_timeout);
   if (!timeout) return monopod::Fail(timeout.error());
-  auto client =
-      LockClient::Open({.store = store,
-                        .etcd = etcd,
-                        .require_shared = require_shared,
-                        .holder = holder,
-                        .store_timeout = *timeout,
-                        .on_event = [log = log](const Event& event) { log->Write(event); }});
-  if (client && announce && !quiet) {
-    log->Write(observe::AttemptLog::Notice{
-        .kind = "store",
-        .lock = {},
-        .store = client->store(),
-        .message = fmt::format("store {}; scope: {}", client->store(), client->scope())});
-  }
+  return ClientOptions{.store = store,
+                       .etcd = etcd,
+                       .kubernetes = kubernetes,
+                       .require_shared = require_shared,
+                       .holder = holder,
+                       .store_timeout = *timeout,
+                       .on_event = [log = log](const Event& event) { log->Write(event); }};
+}
+
+void Context::Announce(const LockClient& client) const {
+  if (quiet) return;
+  log->Write(observe::AttemptLog::Notice{
+      .kind = "store",
+      .lock = {},
+      .store = client.store(),
+      .message = fmt::format("store {}; scope: {}", client.store(), client.scope())});
+}
+
+Result<LockClient> Context::OpenClient(bool announce) const {
+  auto options = MakeClientOptions();
+  if (!options) return monopod::Fail(std::move(options.error()));
+  auto client = LockClient::Open(*std::move(options));
+  if (client && announce) Announce(*client);
   return client;
 }
 
@@ -90,8 +116,9 @@ void AddGlobalFlags(CLI::App& app, Context& context) {
   const auto group = "Store and log";
   app.add_option(
          "--store", context.store,
-         "Where locks live: sqlite:PATH, etcd://HOST:PORT[,HOST:PORT...][/PREFIX] (etcds:// "
-         "for TLS) or memory: (default: this machine's file, or $MONOPOD_STORE)")
+         "Where locks live: lease:[NAMESPACE], configmap:[NAMESPACE], "
+         "etcd://HOST:PORT[,HOST:PORT...][/PREFIX] (etcds:// for TLS), sqlite:PATH or memory: "
+         "(default: $MONOPOD_STORE, in a pod lease:, else this machine's file)")
       ->envname("MONOPOD_STORE")
       ->type_name("URL")
       ->group(group);
@@ -115,6 +142,7 @@ void AddGlobalFlags(CLI::App& app, Context& context) {
       ->group(group);
   app.add_flag("-q,--quiet", context.quiet, "Log only what went wrong")->group(group);
   AddEtcdFlags(app, context.etcd);
+  AddKubernetesFlags(app, context.kubernetes);
 }
 
 CLI::Option* AddLockArgument(CLI::App& command, std::string& lock) {

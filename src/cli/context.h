@@ -22,6 +22,7 @@ struct Context {
   // Global flags, as given.
   std::string store;
   EtcdLogin etcd;
+  KubernetesLogin kubernetes;
   bool require_shared = false;
   std::string holder;
   std::string store_timeout = "10s";
@@ -37,7 +38,11 @@ struct Context {
   // Reads the flags above into `log`; once, before any command acts.
   void OpenLog();
 
-  // `announce`: say which store it is and who sees it.
+  // What the flags say of a client; its events go to the log.
+  Result<ClientOptions> MakeClientOptions() const;
+  // Says which store it is and who sees it.
+  void Announce(const LockClient& client) const;
+  // Both, and opens it; announced only if `announce`.
   Result<LockClient> OpenClient(bool announce) const;
 
   // One line on stderr and the exit code that belongs to it.

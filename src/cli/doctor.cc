@@ -196,6 +196,12 @@ int Diagnose(const DoctorFlags& flags, const Context& context) {
       if (!options) return context.Fail(options.error());
       return Tell(context, DiagnoseEtcd(*options, flags.quota));
     }
+    case lock::StoreUrl::Kind::kLease:
+    case lock::StoreUrl::Kind::kConfigMap:
+      return context.Fail(
+          kUsage,
+          "the doctor examines etcd and SQLite; of a Kubernetes cluster `monopod ls "
+          "-o wide` shows the locks, and kubectl describe the objects");
   }
   return kInternalError;
 }

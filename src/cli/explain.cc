@@ -103,14 +103,15 @@ int Explain(const TimesFlags& flags, const std::string& lock_delay, const Contex
   if (*delay > std::chrono::hours(24 * 365)) {
     return context.Fail(kUsage, "--lock-delay: at most 8760h");
   }
+  const auto url = lock::ParseStoreUrl(context.store);
+  if (!url) return context.Fail(url.error());
   const auto times = protocol::MakeTimes({.ttl = hold->ttl,
                                           .renew = hold->renew,
                                           .attempt = hold->attempt,
                                           .term = hold->term,
-                                          .kill = hold->kill});
+                                          .kill = hold->kill},
+                                         url->limits());
   if (!times) return context.Fail(times.error());
-  const auto url = lock::ParseStoreUrl(context.store);
-  if (!url) return context.Fail(url.error());
   const auto store = FullUrl(*url, context.etcd);
   if (!store) return context.Fail(store.error());
 

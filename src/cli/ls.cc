@@ -16,7 +16,11 @@ int ListLocks(const Context& context) {
 
 void AddLs(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("ls", "List the locks of the store");
-  command->footer("Examples:\n  monopod ls\n  monopod ls -o wide\n  monopod ls -o json");
+  command->footer(
+      "Examples:\n  monopod ls\n  monopod ls -o wide\n  monopod ls --store lease: -A\n"
+      "  monopod ls -o json");
+  command->add_flag("-A,--all-namespaces", context.kubernetes.all_namespaces,
+                    "In Kubernetes: the locks of all namespaces, as NAMESPACE/NAME");
   AddOutputFlag(*command, context);
   command->callback([&context] { context.action = [&context] { return ListLocks(context); }; });
 }

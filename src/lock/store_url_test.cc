@@ -54,11 +54,11 @@ TEST(StoreUrlTest, ARelativePathIsMadeAbsolute) {
 
 TEST(StoreUrlTest, OthersAreRefusedWithTheListOfWhatThereIs) {
   for (const char* text :
-       {"zookeeper://h:2181", "lease:", "configmap:ns", "sqlite", "/a/path", "Memory:"}) {
+       {"zookeeper://h:2181", "lease", "Lease:", "configmap", "sqlite", "/a/path", "Memory:"}) {
     const auto url = ParseStoreUrl(text);
     ASSERT_FALSE(url.has_value()) << text;
     EXPECT_EQ(url.error().code, ErrorCode::kInvalidArgument);
-    EXPECT_THAT(url.error().message, HasSubstr("this build has sqlite:PATH, etcd://HOST:PORT"));
+    EXPECT_THAT(url.error().message, HasSubstr("this build has lease:[NAMESPACE], configmap:"));
     EXPECT_THAT(url.error().message, HasSubstr(text));
   }
   EXPECT_FALSE(ParseStoreUrl("memory:x").has_value());
@@ -66,11 +66,37 @@ TEST(StoreUrlTest, OthersAreRefusedWithTheListOfWhatThereIs) {
   EXPECT_FALSE(ParseStoreUrl(std::string_view("sqlite:a\0b", 10)).has_value());
 }
 
-TEST(StoreUrlTest, InAPodThereIsNoLocalDefault) {
+TEST(StoreUrlTest, InAPodTheDefaultIsItsLeases) {
   const ScopedVariable pod("KUBERNETES_SERVICE_HOST", "10.0.0.1");
   const auto url = ParseStoreUrl("");
-  ASSERT_FALSE(url.has_value());
-  EXPECT_THAT(url.error().message, HasSubstr("lease:"));
+  ASSERT_TRUE(url.has_value());
+  EXPECT_EQ(url->ToString(), "lease:");
+  EXPECT_TRUE(url->shared());
+}
+
+TEST(StoreUrlTest, KnowsTheTwoOfKubernetes) {
+  const auto lease = ParseStoreUrl("lease:team-a");
+  ASSERT_TRUE(lease.has_value());
+  EXPECT_EQ(lease->kind, StoreUrl::Kind::kLease);
+  EXPECT_EQ(lease->path, "team-a");
+  const auto config_map = ParseStoreUrl("configmap:");
+  ASSERT_TRUE(config_map.has_value());
+  EXPECT_EQ(config_map->kind, StoreUrl::Kind::kConfigMap);
+  EXPECT_EQ(config_map->ToString(), "configmap:");
+  for (const char* text : {"lease:Team", "lease:a.b", "configmap:a/b", "lease:-a"}) {
+    const auto url = ParseStoreUrl(text);
+    ASSERT_FALSE(url.has_value()) << text;
+    EXPECT_THAT(url.error().message, HasSubstr("namespace"));
+  }
+}
+
+TEST(StoreUrlTest, TwoNamespacesAreOneTooMany) {
+  ClientOptions options;
+  options.kubernetes.namespace_ = "b";
+  const auto opened = OpenStore(*ParseStoreUrl("lease:a"), options);
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_EQ(opened.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(opened.error().message, HasSubstr("two namespaces"));
 }
 
 TEST(StoreUrlTest, TheDefaultIsAFileOfThisMachine) {
@@ -85,7 +111,7 @@ TEST(StoreUrlTest, TheDefaultIsAFileOfThisMachine) {
 }
 
 TEST(StoreUrlTest, AMemoryStoreIsOpenedEmpty) {
-  const auto opened = OpenStore(*ParseStoreUrl("memory:"), {}, std::chrono::seconds(1));
+  const auto opened = OpenStore(*ParseStoreUrl("memory:"), {});
   ASSERT_TRUE(opened.has_value());
   EXPECT_TRUE(opened->backend->List(BootClock::now() + std::chrono::seconds(1))->empty());
 }

@@ -29,7 +29,7 @@ class RecordStoreFactory {
 
 using MakeFactory = std::function<std::unique_ptr<RecordStoreFactory>()>;
 
-class RecordStoreContractTest : public testing::TestWithParam<MakeFactory> {
+class RecordStoreContractTest : public ::testing::TestWithParam<MakeFactory> {
  protected:
   RecordStoreContractTest() : factory_(GetParam()()), store_(Open()) {}
 
@@ -48,7 +48,7 @@ class RecordStoreContractTest : public testing::TestWithParam<MakeFactory> {
 
 template <class Factory>
 auto ValuesOf() {
-  return testing::Values(MakeFactory([] { return std::make_unique<Factory>(); }));
+  return ::testing::Values(MakeFactory([] { return std::make_unique<Factory>(); }));
 }
 
 }  // namespace monopod::conformance

@@ -12,14 +12,16 @@ layers='
   protocol   base protocol
   store      base protocol store
   etcd       base protocol etcd
-  lock       base protocol store etcd lock
+  kube       base protocol kube
+  lock       base protocol store etcd kube lock
   supervise  base supervise
+  election   base protocol store kube lock election
   observe    base protocol observe
   doctor     base protocol store etcd doctor
-  cli        base protocol store etcd lock supervise observe doctor cli
+  cli        base protocol store etcd kube lock supervise election observe doctor cli
   sim        base protocol etcd sim
   bench      base protocol store etcd lock bench
-  fuzz       base protocol store lock supervise observe cli fuzz
+  fuzz       base protocol store kube lock supervise observe cli fuzz
   include
   examples
 '
@@ -70,12 +72,18 @@ FNR == 1 {
   if (header ~ /^sqlite3/ && from != "store" && from != "bench")
     forbid("SQLite stays in src/store: " header)
   client = FILENAME ~ /^src\/etcd\/client\//
-  if (header ~ /^(grpc|google\/protobuf|openssl|src\/etcd\/client\/proto)/ &&
+  kube_client = FILENAME ~ /^src\/kube\/client\//
+  if (header ~ /^(grpc|google\/protobuf|src\/etcd\/client\/proto)/ &&
       !(client && FILENAME ~ /(\.cc|\/stubs\.h)$/))
-    forbid("gRPC, its messages and OpenSSL stay in src/etcd/client/*.cc: " header)
+    forbid("gRPC and its messages stay in src/etcd/client/*.cc: " header)
+  if (header ~ /^(openssl|boost)\// && !((client || kube_client) && FILENAME ~ /\.cc$/))
+    forbid("Boost and OpenSSL stay in src/kube/client/*.cc and src/etcd/client/*.cc: " header)
   if (header ~ /^src\/etcd\/client\// && !client && !test &&
       (from == "etcd" || header !~ /\/client(_options)?\.h$/))
     forbid("the client of etcd is reached by client.h and client_options.h: " header)
+  if (header ~ /^src\/kube\/client\// && !kube_client && !test && from != "fuzz" &&
+      (from == "kube" || header !~ /\/(client|access)\.h$/))
+    forbid("the client of Kubernetes is reached by client.h and access.h: " header)
   if (header ~ /^CLI\// && from != "cli" && from != "sim")
     forbid("CLI11 stays where flags are read: " header)
 }
