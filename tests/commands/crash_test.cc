@@ -23,7 +23,7 @@ enum class Cgroup { kUsed, kRefused };
 class CrashTest : public CommandTest, public ::testing::WithParamInterface<Cgroup> {
  protected:
   Arguments Flags(Arguments more = {}) const {
-    Arguments flags = {"--ttl", "2s"};
+    Arguments flags = {"--ttl", ttl()};
     if (GetParam() == Cgroup::kRefused) flags.emplace_back("--no-cgroup");
     return Words(flags, more);
   }
@@ -36,7 +36,7 @@ class CrashTest : public CommandTest, public ::testing::WithParamInterface<Cgrou
   }
 
   double ExplainedSeconds(const std::string& key) const {
-    const Ended explained = Finish({"explain", "--ttl", "2s", "-o", "json"});
+    const Ended explained = Finish({"explain", "--ttl", ttl(), "-o", "json"});
     return nlohmann::json::parse(explained.out)[key].get<double>();
   }
 

@@ -38,11 +38,18 @@ echo "begin $MONOPOD_TOKEN" >>"$DIR/log"
     return first;
   }
 
-  // monopod with the test's own store.
-  Process Monopod(const Arguments& arguments, ProcessOptions options = {}) const {
+  // What a monopod needs to use the test's own store, and its work to say so.
+  ProcessOptions InEnvironment(ProcessOptions options = {}) const {
     options.environment.emplace_back("MONOPOD_STORE", store());
     options.environment.emplace_back("DIR", directory_.path());
-    return Process(Words({MONOPOD_BINARY}, arguments), options);
+    for (const auto& variable : store_->Environment()) options.environment.push_back(variable);
+    return options;
+  }
+  std::string ttl() const { return store_->ShortTtl(); }
+
+  // monopod with the test's own store.
+  Process Monopod(const Arguments& arguments, ProcessOptions options = {}) const {
+    return Process(Words({MONOPOD_BINARY}, arguments), InEnvironment(std::move(options)));
   }
 
   // `monopod run x FLAGS -- sh -c SCRIPT`, where the script begins with the overlap check.

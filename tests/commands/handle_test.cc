@@ -50,15 +50,15 @@ TEST_F(HandleTest, AStrangersHandleIsRefusedAndStatusDoesNotShowTheSecret) {
 }
 
 TEST_F(HandleTest, AnAcquiredLockThatIsNotRenewedGoesStale) {
-  Acquire({"--ttl", "2s", "--holder", "script"});
-  Process next = Run({"--ttl", "2s"}, "true");
+  Acquire({"--ttl", ttl(), "--holder", "script"});
+  Process next = Run({"--ttl", ttl()}, "true");
   EXPECT_EQ(next.Wait(), 0) << next.err();
   EXPECT_THAT(next.err(), HasSubstr("\"event\":\"stale\""));
 }
 
 TEST_F(HandleTest, AHandleThatCannotBePrintedIsGivenBack) {
   Process full({"sh", "-c", std::string(MONOPOD_BINARY) + " acquire x >/dev/full"},
-               {.environment = {{"MONOPOD_STORE", store()}}});
+               InEnvironment());
   EXPECT_EQ(full.Wait(), 70);
   EXPECT_TRUE(IsFree("x"));
 }

@@ -70,7 +70,7 @@ TEST_F(SupervisionTest, AsProcessOneItReapsForwardsAndPassesTheCodeOn) {
   const auto in_namespace = [&](const std::string& script) {
     return Process({"unshare", "--pid", "--fork", "--mount-proc", "--kill-child", MONOPOD_BINARY,
                     "run", "x", "--", "sh", "-c", ". \"$DIR/work.sh\"\n" + script},
-                   {.environment = {{"MONOPOD_STORE", store()}, {"DIR", directory_.path()}}});
+                   InEnvironment());
   };
   Process coded = in_namespace("exit 42");
   EXPECT_EQ(coded.Wait(), 42) << coded.err();
@@ -97,7 +97,7 @@ TEST_F(SupervisionTest, AsProcessOneItReapsWhileItWaits) {
   // Children of process 1 that ended before monopod took its place, and one that ends under it.
   Process waiter({"unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c",
                   "true & true & sleep 1000 & exec \"$0\" run x -- true", MONOPOD_BINARY},
-                 {.environment = {{"MONOPOD_STORE", store()}}});
+                 InEnvironment());
   ASSERT_TRUE(waiter.AwaitErr("\"event\":\"waiting\""));
   const std::vector<pid_t> process_one = ChildrenOf(waiter.pid());
   ASSERT_EQ(process_one.size(), 1U);
@@ -115,13 +115,13 @@ TEST_F(SupervisionTest, WithoutAWritableCgroupTheTreeIsEndedAllTheSame) {
   // The cgroup file systems are covered, as a container's are read-only.
   Process holder(
       {"unshare", "--mount", "sh", "-c", "mount -t tmpfs none /sys/fs/cgroup && exec \"$@\"", "sh",
-       MONOPOD_BINARY, "run", "x", "--ttl", "2s", "--holder", "first", "--", "sh", "-c",
+       MONOPOD_BINARY, "run", "x", "--ttl", ttl(), "--holder", "first", "--", "sh", "-c",
        R"(. "$DIR/work.sh"; trap '' TERM
 setsid sh -c 'trap "" TERM; echo detached >>"$DIR/log"; while :; do sleep 1000; done' &
 while :; do sleep 1000; done)"},
-      {.environment = {{"MONOPOD_STORE", store()}, {"DIR", directory_.path()}}});
+      InEnvironment());
   ASSERT_TRUE(AwaitLog("detached")) << holder.err();
-  Process waiter = Run({"--ttl", "2s"}, "true");
+  Process waiter = Run({"--ttl", ttl()}, "true");
   ASSERT_TRUE(waiter.AwaitErr("\"event\":\"waiting\""));
   holder.Signal(SIGSTOP);
   EXPECT_EQ(waiter.Wait(), 0) << waiter.err();

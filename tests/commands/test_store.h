@@ -1,8 +1,11 @@
-// The store that a program of tests runs on. The same tests are built with a file and with etcd.
+// The store that a program of tests runs on. The same tests are built with a file, with etcd, and
+// with the API server of the tests.
 #pragma once
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/support/process.h"
 
@@ -18,6 +21,10 @@ class TestStore {
   virtual std::string Url() const = 0;
   // Who sees it, as monopod says it.
   virtual std::string Scope() const = 0;
+  // What monopod needs beside the URL to get there.
+  virtual std::vector<std::pair<std::string, std::string>> Environment() const { return {}; }
+  // The shortest TTL that it allows.
+  virtual std::string ShortTtl() const { return "2s"; }
 };
 
 // A fresh one; `folder` is the test's own, and outlives it.
