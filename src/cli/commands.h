@@ -7,6 +7,7 @@
 namespace monopod::cli {
 
 void AddRun(CLI::App& app, Context& context);
+void AddElect(CLI::App& app, Context& context);
 void AddAcquire(CLI::App& app, Context& context);
 void AddRenew(CLI::App& app, Context& context);
 void AddRelease(CLI::App& app, Context& context);

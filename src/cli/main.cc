@@ -17,6 +17,7 @@ namespace {
 constexpr const char* kFooter = R"(Examples:
   monopod run reboot -- ./reboot-this-node        one at a time; others wait
   monopod run backup --no-wait -E 0 -- ./backup   skip quietly when another one runs
+  monopod elect scheduler -- ./schedule           one of all replicas leads
   monopod status reboot                           who holds it, since when
   monopod break reboot --token 7 --reason "node-3 is gone"
 
@@ -70,8 +71,8 @@ int Parse(CLI::App& app, Context& context, Arguments arguments) {
   if (!context.action) {
     return Print(app.help()) ? kOk : kInternalError;
   }
-  if (arguments.has_command && !app.got_subcommand("run")) {
-    return Usage(context, "only `monopod run` takes a command behind --");
+  if (arguments.has_command && !app.got_subcommand("run") && !app.got_subcommand("elect")) {
+    return Usage(context, "only `monopod run` and `monopod elect` take a command behind --");
   }
   context.command = std::move(arguments.command);
   return context.action();
@@ -98,6 +99,7 @@ int Main(int argc, char** argv) {
   Context context;
   AddGlobalFlags(app, context);
   AddRun(app, context);
+  AddElect(app, context);
   AddAcquire(app, context);
   AddRenew(app, context);
   AddRelease(app, context);

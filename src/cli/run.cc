@@ -2,14 +2,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <csignal>
 #include <memory>
-#include <system_error>
 #include <utility>
 
 #include "src/base/wait.h"
 #include "src/cli/claim_flags.h"
+#include "src/cli/command_end.h"
 #include "src/cli/commands.h"
 #include "src/cli/interrupt.h"
 #include "src/supervise/guardian.h"
@@ -33,42 +32,6 @@ struct RunFlags {
   bool cgroup = true;
 };
 
-int ExitCodeOf(const supervise::CommandEnd& end, const std::string& command,
-               const Context& context) {
-  using Kind = supervise::CommandEnd::Kind;
-  if (end.guardian_died && end.kind != Kind::kStopped) {
-    return context.Fail(kInternalError,
-                        "the guardian process was killed; the command was killed, too");
-  }
-  switch (end.kind) {
-    case Kind::kExited: return end.code;
-    case Kind::kSignaled: return kSignalBase + end.code;
-    case Kind::kNotStarted:
-      return context.Fail(
-          end.code == ENOENT ? kCommandNotFound : kCannotExecute,
-          fmt::format("cannot run \"{}\": {}", command, std::generic_category().message(end.code)));
-    case Kind::kStopped: return kLost;
-  }
-  return kInternalError;
-}
-
-// What the command needs to know of the lock, and a nested monopod of the store.
-std::vector<std::pair<std::string, std::string>> CommandEnvironment(const Lock& lock,
-                                                                    const LockClient& client) {
-  return {{"MONOPOD_LOCK", lock.name()},
-          {"MONOPOD_TOKEN", std::to_string(lock.token())},
-          {"MONOPOD_HOLDER", lock.holder().name},
-          {"MONOPOD_STORE", client.store()}};
-}
-
-// When a terminal's Ctrl-C ended the command, which had the terminal alone, whoever called monopod
-// (a script, say) must feel it, too.
-void PassOnInterrupt(const supervise::CommandEnd& end) {
-  const bool interrupted = end.kind == supervise::CommandEnd::Kind::kSignaled &&
-                           (end.code == SIGINT || end.code == SIGQUIT);
-  if (interrupted && isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1) kill(0, end.code);
-}
-
 // Never lets an exception out: unwinding would release the lock while the command works.
 int Supervise(supervise::Guardian& guardian, Lock& lock, const LockClient& client,
               const Context& context) noexcept {
@@ -76,7 +39,11 @@ int Supervise(supervise::Guardian& guardian, Lock& lock, const LockClient& clien
     context.log->Write(observe::AttemptLog::Notice{
         .kind = "command", .lock = lock.name(), .store = {}, .message = message});
   };
-  const auto end = guardian.Run({.environment = CommandEnvironment(lock, client), .notice = notice},
+  const auto end = guardian.Run({.environment = EnvironmentOf({.lock = lock.name(),
+                                                               .token = lock.token(),
+                                                               .holder = lock.holder().name,
+                                                               .store = client.store()}),
+                                 .notice = notice},
                                 lock.lost());
   if (!end && end.error().code == ErrorCode::kIndeterminate) {
     // Something may still run: the lock must expire by itself, so nothing is released.

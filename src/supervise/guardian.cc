@@ -145,8 +145,9 @@ class Guardian::Impl {
   void Sleep(BootTime until);
   std::optional<CommandEnd> ReadReports(const RunOptions& options);
   void Notify(const RunOptions& options, Report::Kind kind) const;
-  void ReadSignals();
+  void ReadSignals(const RunOptions& options);
   bool GuardianIsDead() const;
+  void KillGuardian(pid_t guardian) const;
   void EndGuardian();
   Result<CommandEnd> StandIn(const RunOptions& options, const std::stop_token& lost);
   void EndNamespace() const;
@@ -210,7 +211,7 @@ Result<CommandEnd> Guardian::Impl::Run(const RunOptions& options, const std::sto
   if (lost.stop_requested()) shared_->deadlines.Latch();
   if (auto sent = SendStart(options); !sent) return Fail(std::move(sent.error()));
   auto end = Supervise(options, lost);
-  if (getpid() == 1) EndNamespace();
+  if (getpid() == 1 && options.end_namespace) EndNamespace();
   return end;
 }
 
@@ -267,7 +268,7 @@ Result<CommandEnd> Guardian::Impl::Supervise(const RunOptions& options,
       shared_->deadlines.Latch();
       Send({.kind = Request::Kind::kStop});
     }
-    ReadSignals();
+    ReadSignals(options);
     if (BootClock::now() >= patience()) return StandIn(options, lost);
   }
 }
@@ -307,7 +308,7 @@ void Guardian::Impl::Notify(const RunOptions& options, Report::Kind kind) const 
           "still holds the lock");
       break;
     case Report::Kind::kStopping:
-      options.notice("the lock is lost or about to expire; the command was told to stop");
+      options.notice("the lock is lost, about to expire or given up; the command was told to stop");
       break;
     case Report::Kind::kEndingLeftBehind:
       options.notice(
@@ -325,13 +326,13 @@ void Guardian::Impl::Notify(const RunOptions& options, Report::Kind kind) const 
   }
 }
 
-void Guardian::Impl::ReadSignals() {
+void Guardian::Impl::ReadSignals(const RunOptions& options) {
   signalfd_siginfo info{};
   while (read(signals_.get(), &info, sizeof info) == sizeof info) {
     const auto signal = static_cast<int>(info.ssi_signo);
     if (signal == SIGCHLD) {
       ReapOrphans();
-    } else {
+    } else if (!options.on_signal || options.on_signal(signal)) {
       Send({.kind = Request::Kind::kForward, .signal = signal});
     }
   }
@@ -352,8 +353,17 @@ bool Guardian::Impl::GuardianIsDead() const {
   return poll(&handle, 1, 0) == 1;
 }
 
+// By its handle, if there is one: it may be dead, reaped, and its id a stranger's.
+void Guardian::Impl::KillGuardian(pid_t guardian) const {
+  if (guardian_handle_.is_open()) {
+    pidfd_send_signal(guardian_handle_.get(), SIGKILL, nullptr, 0);
+  } else {
+    kill(guardian, SIGKILL);
+  }
+}
+
 void Guardian::Impl::EndGuardian() {
-  kill(guardian_, SIGKILL);
+  KillGuardian(guardian_);
   siginfo_t info{};
   while (waitid(P_PID, static_cast<id_t>(guardian_), &info, WEXITED) != 0 && errno == EINTR) {
   }
@@ -363,16 +373,17 @@ void Guardian::Impl::EndGuardian() {
 // Ends the tree in the guardian's place. Its children are monopod's from its death on.
 Result<CommandEnd> Guardian::Impl::StandIn(const RunOptions& options, const std::stop_token& lost) {
   const pid_t guardian = std::exchange(guardian_, 0);  // reaped with the others
-  kill(guardian, SIGKILL);
+  KillGuardian(guardian);
   const BootTime begin = BootClock::now();
   const auto go_on = [&] {
     if (lost.stop_requested()) shared_->deadlines.Latch();
     const BootTime kill = shared_->deadlines.Load().deadlines.kill;
     return BootClock::now() < std::max(kill + kEndGrace, begin + kEndGrace - kGuardianGrace);
   };
-  const bool over = EndTree(
-      {.cgroup = cgroup(), .command_group = shared_->command, .whole_namespace = getpid() == 1},
-      go_on);
+  const bool over = EndTree({.cgroup = cgroup(),
+                             .command_group = shared_->command,
+                             .whole_namespace = getpid() == 1 && options.end_namespace},
+                            go_on);
   if (!over) {
     return Fail(
         ErrorCode::kIndeterminate,

@@ -101,6 +101,12 @@ struct RunOptions {
   // Is told what a person should know, one sentence without a line end, by the thread that
   // runs Run. Must not block: monopod does not watch the guardian meanwhile. May be empty.
   std::function<void(std::string_view)> notice;
+  // Is told of each signal that Run takes, and answers whether the command is to get it. Must not
+  // block, as above. If empty, the command gets each.
+  std::function<bool(int signal)> on_signal;
+  // False: process 1 leaves the rest of its PID namespace alone, where another guardian waits for
+  // its own Run.
+  bool end_namespace = true;
 };
 
 // Blocks in the calling thread the signals that Run takes: SIGTERM, SIGINT, SIGHUP, SIGQUIT,
@@ -115,7 +121,10 @@ class Guardian {
  public:
   // Forks the guardian, which waits for Run. `argv` reaches the command byte for byte; the
   // command is looked up in PATH. Monopod becomes a child subreaper, and must have no other
-  // children until Run has returned: Run reaps them, and may kill them if the guardian dies.
+  // children until Run has returned: Run reaps them, and may kill them if the guardian dies. Other
+  // guardians are no exception from the latter; they may be forked at the same time and run one
+  // after the other, in the order in which they were forked, so that each is told when monopod
+  // dies.
   //
   // The command inherits what monopod has at this moment and does not close on exec, and
   // the signals that are ignored now (so that nohup works), so ignore SIGPIPE later.

@@ -35,7 +35,7 @@ TEST_F(HelpTest, ExplainKnowsHowLongALeaseOfEtcdStands) {
 
 TEST_F(HelpTest, EveryCommandHelpsWithExamples) {
   EXPECT_THAT(Finish({"--help"}).out, HasSubstr("Exit codes"));
-  for (const std::string command : {"run", "acquire", "renew", "release", "status", "ls", "break",
+  for (const std::string command : {"run", "elect", "acquire", "renew", "release", "status", "ls", "break",
                                     "create", "resize", "explain", "completion"}) {
     const Ended help = Finish({command, "--help"});
     EXPECT_EQ(help.code, 0);

@@ -118,6 +118,8 @@ TEST_F(OutputSchemaTest, TheLogIsAsDocumented) {
   Finish({"status", "unknown"}, 66);
   // It leaves a process behind.
   Finish({"run", "left", "--purpose", "p", "--", "sh", "-c", "sleep 1000 &"});
+  // A leader's hook fails.
+  Finish({"elect", "led", "--on-start", "exit 3", "--", "true"}, 3);
 
   // A stopped monopod is broken; when it goes on, somebody else holds the lock.
   const Arguments claim = {"run", "stopped", "--ttl", "1m",  "--purpose",

@@ -1,0 +1,41 @@
+// How a candidate that waits says its priority: it holds a second lock, whose purpose has the
+// number.
+//
+// Nothing is protected by that hold, so nobody needs to wait for its end. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "monopod/lock_client.h"
+#include "monopod/result.h"
+
+namespace monopod::election {
+
+inline constexpr int kMaxPriority = 1'000'000;
+
+// "NAME.preferred".
+std::string AnnouncementLock(std::string_view election);
+
+// Whether a name may be an election's: it is no announcement's itself, and has room for the suffix.
+// kInvalidArgument.
+Result<void> CheckElectionName(std::string_view name, bool with_priority);
+
+// "candidate with priority 7".
+std::string AnnouncementPurpose(int priority);
+
+struct Announcement {
+  int priority = 0;
+  Token token = 0;
+  Holder holder;
+  bool live = true;  // false: silent for its TTL; whoever it was does not wait any more
+};
+// What stands in the announcement's lock; nothing if nobody holds it, or something that is no
+// candidate, which is let alone.
+std::optional<Announcement> FindAnnouncement(const LockStatus& status);
+
+// Whether anybody who has not gone silent holds the lock.
+bool IsHeld(const LockStatus& status);
+
+}  // namespace monopod::election
