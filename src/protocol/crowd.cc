@@ -14,7 +14,7 @@ constexpr double kCrowd = 64;
 // Of the time in which a claim becomes known: with this, about one of any crowd up to kCrowd writes
 // in vain.
 constexpr int kWindowFactor = 8;
-constexpr nanoseconds kShortest = std::chrono::microseconds(200);
+constexpr nanoseconds kShortest = std::chrono::milliseconds(2);
 constexpr nanoseconds kLongest = std::chrono::milliseconds(250);
 
 // From 0 to 1. FNV-1a, and a last mix, since nonces of tests differ in one digit only.

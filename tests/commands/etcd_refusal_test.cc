@@ -31,7 +31,7 @@ class EtcdRefusalTest : public CommandTest {
       const BootTime begun = BootClock::now();
       const Ended ended =
           Finish(runs ? Words(command, {"--", "echo", "never"}) : Words(command, flags));
-      EXPECT_LT(BootClock::now() - begun, 4s) << command.front();
+      EXPECT_LT(BootClock::now() - begun, 3s) << command.front();
       EXPECT_EQ(ended.code, refusal.code) << command.front() << ": " << ended.err;
       for (const std::string& text : refusal.says) EXPECT_THAT(ended.err, HasSubstr(text));
       EXPECT_EQ(ended.out, "");

@@ -35,8 +35,9 @@ TEST_F(HelpTest, ExplainKnowsHowLongALeaseOfEtcdStands) {
 
 TEST_F(HelpTest, EveryCommandHelpsWithExamples) {
   EXPECT_THAT(Finish({"--help"}).out, HasSubstr("Exit codes"));
-  for (const std::string command : {"run", "elect", "acquire", "renew", "release", "status", "ls", "break",
-                                    "create", "resize", "explain", "completion"}) {
+  for (const std::string command :
+       {"run", "elect", "acquire", "renew", "release", "status", "ls", "break", "create", "resize",
+        "explain", "completion", "guard", "doctor"}) {
     const Ended help = Finish({command, "--help"});
     EXPECT_EQ(help.code, 0);
     EXPECT_THAT(help.out, HasSubstr("monopod " + command)) << command;

@@ -1,5 +1,5 @@
-// MONOPOD_KUBE is the store's URL, "lease:" or "configmap:"; with MONOPOD_KUBE_FAULTS the API server
-// is slow, refuses, and loses requests and replies.
+// MONOPOD_KUBE is the store's URL, "lease:" or "configmap:"; with MONOPOD_KUBE_FAULTS the API
+// server is slow, refuses, and loses requests and replies.
 #include "tests/commands/test_store.h"
 #include "tests/support/kube_server.h"
 

@@ -29,7 +29,7 @@ using namespace std::chrono_literals;
 constexpr int kWaiters = 50;
 constexpr int kHandOvers = 60;
 // All who wait have seen who holds.
-constexpr auto kHold = 60ms;
+constexpr auto kHold = 100ms;
 
 nanoseconds Median(std::vector<nanoseconds> times) {
   std::ranges::sort(times);
@@ -80,8 +80,10 @@ class Contest {
         machine.OnRead(store.Read(read->name, read->deadline), Now());
       } else if (const auto* write = std::get_if<protocol::WriteAction>(&action)) {
         const auto sent = Now();
-        machine.OnWrite(store.Write(write->name, write->expected, write->record, write->deadline),
-                        sent, Now());
+        const auto written =
+            store.Write(write->name, write->expected, write->record, write->deadline);
+        if (written && hold > 0) Released(hold);
+        machine.OnWrite(written, sent, Now());
       } else if (const auto* await = std::get_if<protocol::AwaitAction>(&action)) {
         const auto news = store.AwaitNews(await->seen, await->until, over_.get_token());
         machine.OnAwaited(news, Now());
@@ -99,7 +101,9 @@ class Contest {
     int hold = 0;
     {
       const std::lock_guard lock(mutex_);
-      if (released_ != BootTime{}) hand_overs_.push_back(BootClock::now() - released_);
+      if (holds_ > 0) {
+        hand_overs_.push_back(std::max(nanoseconds(0), BootClock::now() - released_));
+      }
       hold = ++holds_;
       changed_.notify_all();
       if (hold > kHandOvers) over_.request_stop();
@@ -108,15 +112,15 @@ class Contest {
     while (hold == 1 && server_.watches().open < kWaiters) WaitUntil(BootClock::now() + 10ms, {});
     if (hold == 1) server_.ResetCounts();
     WaitUntil(BootClock::now() + kHold, over_.get_token());
-    Report();
-    const std::lock_guard lock(mutex_);
-    released_ = BootClock::now();
     return hold;
   }
 
-  void Report() {
-    std::cout << server_.Count({.verb = "update", .resource = "leases", .status = 409}) << ' ';
+  // Somebody may hold already by now: the answer took its time.
+  void Released(int hold) {
+    const std::lock_guard lock(mutex_);
+    if (holds_ == hold) released_ = BootClock::now();
   }
+
   testing::KubeServer& server_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
@@ -148,6 +152,9 @@ nanoseconds TimeOfAnUpdate(const testing::KubeServer& server) {
 
 TEST(KubeCrowdTest, AHandOverAmongManyCostsAboutOneRejectedWrite) {
   testing::KubeServer server;
+  // About what a cluster under load takes; it also outweighs what this machine needs for so many
+  // clients at once.
+  server.SetFaults({.delay = 20ms});
   const nanoseconds update = TimeOfAnUpdate(server);
   const std::vector<nanoseconds> hand_overs = Contest(server).Run();
   ASSERT_GE(hand_overs.size(), static_cast<std::size_t>(kHandOvers));

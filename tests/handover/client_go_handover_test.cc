@@ -39,6 +39,7 @@ class Scene {
           world_, MonopodCandidate::Options{.name = fast ? "monopod-fast" : "monopod-slow",
                                             .clock_error = error,
                                             .lost_replies = 0.02,
+                                            .outages = 0.01,
                                             .most_rest = seconds(20)}));
     }
     for (const std::string name : {"elector-0", "elector-1"}) {

@@ -63,8 +63,21 @@ void MonopodCandidate::Drive() {
   driving_ = false;
 }
 
+bool MonopodCandidate::IsCutOff() {
+  if (world_.now() < cut_off_until_) return true;
+  if (!world_.random().Chance(options_.outages)) return false;
+  cut_off_until_ = world_.now() + world_.random().In({.from = seconds(5), .to = seconds(40)});
+  return true;
+}
+
 void MonopodCandidate::Do(const protocol::ReadAction& action) {
-  static_cast<void>(action);
+  if (IsCutOff()) {
+    world_.events().At(When(action.deadline), [this] {
+      machine_->OnRead(Fail(ErrorCode::kUnavailable, "cut off"), Now());
+      Drive();
+    });
+    return;
+  }
   world_.Later(world_.NetworkDelay(), [this] {
     auto reply = world_.ReadRecord();
     world_.Later(world_.NetworkDelay(), [this, reply = std::move(reply)] {
@@ -76,6 +89,13 @@ void MonopodCandidate::Do(const protocol::ReadAction& action) {
 
 void MonopodCandidate::Do(const protocol::WriteAction& action) {
   const protocol::Moment sent = Now();
+  if (IsCutOff()) {
+    world_.events().At(When(action.deadline), [this, sent] {
+      machine_->OnWrite(Fail(ErrorCode::kIndeterminate, "cut off"), sent, Now());
+      Drive();
+    });
+    return;
+  }
   world_.Later(world_.NetworkDelay(), [this, action, sent] {
     Result<protocol::Written> reply = world_.WriteRecord(action.expected, action.record);
     nanoseconds delay = world_.NetworkDelay();
@@ -114,7 +134,8 @@ void MonopodCandidate::Do(const protocol::TellAction& action) {
     case EventKind::kTakenOver: BeginWork(); break;
     case EventKind::kLost: {
       if (!work_) break;
-      // As long as it may take, and then it is dead.
+      // It takes as long as it may, and then it is dead.
+      work_must_stop_ = true;
       const TrueTime dead = When(machine_->tenure()->KillAt()) + kDeath;
       world_.events().At(dead, [this, work = *work_] {
         if (work_ == work) EndWork();
@@ -127,9 +148,10 @@ void MonopodCandidate::Do(const protocol::TellAction& action) {
 
 void MonopodCandidate::BeginWork() {
   tokens_.push_back(machine_->token());
+  work_must_stop_ = false;
   work_ = world_.BeginWork(Kind::kMonopod, options_.name);
   world_.Later(world_.random().In({.from = seconds(1), .to = seconds(12)}), [this, work = *work_] {
-    if (work_ == work) EndWork();
+    if (work_ == work && !work_must_stop_) EndWork();
   });
 }
 

@@ -19,6 +19,7 @@ class MonopodCandidate {
     std::string name;
     std::int64_t clock_error = 0;    // in millionths
     double lost_replies = 0;         // of writes that landed
+    double outages = 0;              // begin with so many of its calls, and cut it off
     std::chrono::seconds most_rest;  // between two claims, at most
   };
   MonopodCandidate(LeaseWorld& world, Options options);
@@ -43,6 +44,7 @@ class MonopodCandidate {
   void Do(const protocol::DoneAction& action);
   void WakeAt(TrueTime when, bool awaited);
   void Wake(bool awaited);
+  bool IsCutOff();
   void BeginWork();
   void EndWork();
   std::string Nonce();
@@ -55,7 +57,9 @@ class MonopodCandidate {
   Generation last_wait_ = 0;
   bool wait_is_for_change_ = false;
   bool driving_ = false;
+  TrueTime cut_off_until_{};
   std::optional<std::size_t> work_;
+  bool work_must_stop_ = false;
   std::vector<Token> tokens_;
 };
 

@@ -38,6 +38,10 @@ class FaultyStore : public protocol::RecordStore, public Faults {
                    const std::stop_token& stop) override {
     real_->AwaitChange(seen, deadline, stop);
   }
+  std::vector<protocol::Listed> AwaitNews(std::span<const protocol::Seen> seen, BootTime deadline,
+                                          const std::stop_token& stop) override {
+    return real_->AwaitNews(seen, deadline, stop);
+  }
 
  private:
   static tl::unexpected<Error> Down() { return Fail(ErrorCode::kUnavailable, "the store is down"); }
