@@ -105,14 +105,14 @@ class Candidate {
   Candidate& operator=(const Candidate&) = delete;
   ~Candidate() { Stop(); }
 
-  Result<ElectionEnd> Stop() {
+  void Stop() {
     stop_.request_stop();
-    return Join();
+    Join();
   }
-  Result<ElectionEnd> Join() {
+  void Join() {
     if (thread_.joinable()) thread_.join();
-    return end_;
   }
+  const Result<ElectionEnd>& end() const { return end_; }  // once it has joined
   void Resign() { election_->Resign(); }
   testing::Faults& faults() { return *faults_; }
   LeadershipEnd LastEnd() const { return last_end_; }
@@ -227,7 +227,8 @@ TEST_F(ElectionTest, OneOfThreeLeadsAndHandsOverWhenItIsStopped) {
       const std::lock_guard lock(scene_.mutex);
       leader = *scene_.at_work.begin();
     }
-    const auto end = candidates[leader]->Stop();
+    candidates[leader]->Stop();
+    const auto& end = candidates[leader]->end();
     ASSERT_TRUE(end.has_value());
     EXPECT_EQ(end->last, LeadershipEnd::kStopped);
     EXPECT_FALSE(end->release_error);
@@ -249,7 +250,9 @@ TEST_F(ElectionTest, TheWorkEndsBeforeTheCallbackAndThatBeforeTheRelease) {
 }
 
 TEST_F(ElectionTest, WorkThatReturnsByItselfEndsTheElection) {
-  const auto end = Join({.name = "a", .finishes = true})->Join();
+  auto candidate = Join({.name = "a", .finishes = true});
+  candidate->Join();
+  const auto& end = candidate->end();
   ASSERT_TRUE(end.has_value());
   EXPECT_EQ(end->last, LeadershipEnd::kFinished);
   EXPECT_EQ(scene_.Count("a begins"), 1);
@@ -271,7 +274,8 @@ TEST_F(ElectionTest, ALeaderWithoutItsStoreStopsBeforeAnotherBeginsAndCampaignsA
 TEST_F(ElectionTest, OneThatIsStoppedWhileItCannotReachTheStoreReturns) {
   auto candidate = Join({.name = "candidate", .is_cut_off = true});
   ASSERT_TRUE(scene_.AwaitLine("candidate retries"));
-  const auto end = candidate->Stop();
+  candidate->Stop();
+  const auto& end = candidate->end();
   ASSERT_TRUE(end.has_value()) << end.error().message;
   EXPECT_EQ(end->last, LeadershipEnd::kNone);
 }
@@ -291,7 +295,9 @@ TEST_F(ElectionTest, WhoResignsLetsAnotherLead) {
 
 TEST_F(ElectionTest, WhatCannotBeMendedEndsTheElection) {
   ASSERT_TRUE(Client("admin").Create("web", 2));
-  const auto end = Join({.name = "a"})->Join();
+  auto candidate = Join({.name = "a"});
+  candidate->Join();
+  const auto& end = candidate->end();
   ASSERT_FALSE(end.has_value());
   EXPECT_EQ(end.error().code, ErrorCode::kInvalidArgument);
   EXPECT_THAT(end.error().message, HasSubstr("slots"));

@@ -1,5 +1,5 @@
-// monopod and electors of client-go take turns on one Lease, a thousand times, while the electors
-// are paused at random.
+// monopod and electors of client-go take turns on one Lease, a thousand times, while at random the
+// electors are paused and monopod is cut off from the server.
 //
 // What must hold: no two holders of monopod are ever at work together, and tokens only rise. The
 // work of an elector may overlap with monopod's, since nothing stops it; each overlap has one of

@@ -150,7 +150,7 @@ void MonopodCandidate::BeginWork() {
   tokens_.push_back(machine_->token());
   work_must_stop_ = false;
   work_ = world_.BeginWork(Kind::kMonopod, options_.name);
-  world_.Later(world_.random().In({.from = seconds(1), .to = seconds(12)}), [this, work = *work_] {
+  world_.Later(world_.random().In({.from = seconds(1), .to = seconds(40)}), [this, work = *work_] {
     if (work_ == work && !work_must_stop_) EndWork();
   });
 }
