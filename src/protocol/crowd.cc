@@ -13,7 +13,7 @@ using std::chrono::nanoseconds;
 constexpr double kCrowd = 64;
 // Of the time in which a claim becomes known: with this, about one of any crowd up to kCrowd writes
 // in vain.
-constexpr int kWindowFactor = 8;
+constexpr int kWindowFactor = 6;
 constexpr nanoseconds kShortest = std::chrono::milliseconds(2);
 constexpr nanoseconds kLongest = std::chrono::milliseconds(250);
 

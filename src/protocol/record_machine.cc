@@ -97,7 +97,7 @@ void RecordMachine::OnWrite(const Result<Written>& reply, Moment sent, Moment re
 void RecordMachine::OnWriteFailure(const Error& error, BootTime sent, BootTime received) {
   if (error.code == ErrorCode::kConflict) {
     OnContact(true);
-    if (write_kind_ == WriteKind::kClaim) crowd_.Rejected();
+    if (write_kind_ == WriteKind::kClaim && slot_at(call_slot_).turn) crowd_.Rejected();
     // A smaller number of slots may be why; only the slot-0 record says so.
     for (Slot& slot : slots_) slot.fresh = false;
   }

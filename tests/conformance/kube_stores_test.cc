@@ -53,14 +53,10 @@ class KubeTestStore : public TestStore {
   testing::KubeServer server_;
 };
 
-// What a single try survives, as some of these tests make: writes whose reply is lost, watches that
-// break, and everything late.
+// What a single try survives, as some of these tests make: everything is late, and watches break.
+// (Lost requests and replies are faults of single tests.)
 testing::KubeFaults Unsteady() {
-  return {.delay_spread = milliseconds(10),
-          .lost_reply = 0.05,
-          .watch_closed = 0.05,
-          .cache_delay = milliseconds(10),
-          .only = [](const testing::KubeRequest& request) { return request.verb == "update"; }};
+  return {.delay_spread = milliseconds(10), .watch_closed = 0.05, .cache_delay = milliseconds(10)};
 }
 
 StoreKind KindOf(std::string name, ObjectKind kind, const testing::KubeFaults& faults) {
