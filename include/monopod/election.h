@@ -6,8 +6,7 @@
 //
 // Guarantees, while any two clocks differ in rate by less than 1 % and no machine is paused:
 // - The work of two leaders never overlaps, if each ends its work within Leadership::time_left()
-// once
-//   it is told to. A leader that cannot renew is told at 60 % of the TTL, and no other begins
+//   once it is told to. A leader that cannot renew is told at 60 % of the TTL, and no other begins
 //   before 80 % of it and a quarter of a second have passed (docs/PROTOCOL.md, I10).
 // - The lock is given back only after `on_started` has returned, so a leader that is asked to stop
 //   hands over at once: the next one hears of it as fast as the store can tell.
@@ -16,8 +15,7 @@
 //
 // It does not guarantee
 // - that your work stops: a library cannot kill its caller. Watch the stop token; if you cannot
-// stop in
-//   time, end the process. `monopod elect` does the killing for you.
+//   stop in time, end the process. `monopod elect` does the killing for you.
 // - that work of an elector that is not monopod has stopped (client-go's stops after its release).
 // - that somebody always leads, nor who is first among candidates of equal priority.
 //
@@ -111,7 +109,10 @@ struct ElectionOptions {
     bool is_self = false;
   };
   std::function<void(const Leader& leader)> on_new_leader;
-  // Campaigning failed, and goes on after `wait`. May be empty.
+  // Campaigning failed, and goes on after `wait`. Also called, once and perhaps on another thread,
+  // when the priority has no effect until somebody mends that: a right on NAME.preferred is
+  // missing, for instance. The election goes on as if without. Never called twice at a time. May be
+  // empty.
   std::function<void(const Error& error, std::chrono::nanoseconds wait)> on_retry;
 };
 
@@ -144,7 +145,8 @@ class Election {
   Result<ElectionEnd> Run(const std::stop_token& stop);
 
   // Gives the leadership up, if there is one: the work is told to stop, then the lock is given
-  // back. The candidate stands back a little before it campaigns again.
+  // back. The candidate stands back a little before it campaigns again, and for a TTL it asks
+  // nobody to make way for its priority.
   void Resign();
 
  private:

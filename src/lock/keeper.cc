@@ -110,7 +110,8 @@ void Keeper::PublishTenure() {
   if (!tenure) return;
   {
     const std::lock_guard guard(mutex_);
-    if (tenure->proof <= tenure_.proof || !lost_reason_.empty()) return;
+    // Once a release was asked for, the caller's sink may be gone.
+    if (tenure->proof <= tenure_.proof || !lost_reason_.empty() || end_by_) return;
     tenure_ = *tenure;
   }
   if (on_deadlines_) {

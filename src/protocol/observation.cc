@@ -20,8 +20,10 @@ std::chrono::milliseconds OutstandingKill(const Record& record) {
 }
 
 void Observation::Saw(const Snapshot& snapshot, BootTime received) {
+  // A token that went back shows a store that was restored from a backup.
   const bool vanished = saw_anything_ && last_.exists() &&
-                        (!snapshot.exists() || snapshot.record.origin != last_.record.origin);
+                        (!snapshot.exists() || snapshot.record.origin != last_.record.origin ||
+                         snapshot.record.token < last_.record.token);
   if (vanished && OutstandingKill(last_.record).count() > 0) {
     const bool over = received >= debt_since_ + RecoveryTime(debt_kill_);
     debt_kill_ =

@@ -30,7 +30,7 @@ class Observation {
   // blanks a hold, it may be one of these.
   std::chrono::milliseconds longest_ttl() const { return longest_ttl_; }
 
-  // Work of a hold that vanished (its record was deleted or made anew) may run until this
+  // Work of a hold that vanished (its record was deleted, made anew or rewound) may run until this
   // moment; the epoch if none. `debt_kill` is that work's kill time.
   BootTime debt_since() const { return debt_since_; }
   std::chrono::milliseconds debt_kill() const { return debt_kill_; }

@@ -89,6 +89,20 @@ TEST(ObservationTest, AVanishedHoldLeavesADebtFromTheReadThatShowedIt) {
   EXPECT_EQ(observation.debt_since(), At(5s));
 }
 
+TEST(ObservationTest, ATokenThatWentBackShowsAHoldThatARestoreTookAway) {
+  Observation observation;
+  Snapshot held = HeldBy("a", "s2");
+  held.record.token = 7;
+  observation.Saw(held, At(1s));
+  Snapshot restored = HeldBy("", "s1");
+  restored.record.phase = Phase::kFree;
+  restored.record.kill = 0ms;
+  restored.record.token = 6;
+  observation.Saw(restored, At(5s));
+  EXPECT_EQ(observation.debt_kill(), 12s);
+  EXPECT_EQ(observation.debt_since(), At(5s));
+}
+
 TEST(ObservationTest, ARecordThatStaysAwayAddsNoDebt) {
   Observation observation;
   observation.Saw(HeldBy("a", "s1"), At(1s));
