@@ -86,6 +86,6 @@ function(monopod_test name)
   if("etcd" IN_LIST ARG_LABELS OR "cluster" IN_LIST ARG_LABELS)
     set(processors 2)  # the servers of a test are at work, too
   endif()
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 TEST_PREFIX "${ARG_PREFIX}"
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 TEST_PREFIX "${ARG_PREFIX}" NO_PRETTY_VALUES
     PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} PROCESSORS ${processors})
 endfunction()

@@ -15,19 +15,19 @@ Timer::~Timer() {
   if (thread_.joinable()) thread_.join();
 }
 
-bool Timer::At(BootTime when, std::function<void()> run) {
+Result<void> Timer::At(BootTime when, std::function<void()> run) {
   const std::lock_guard guard(mutex_);
   if (!thread_.joinable()) {
     try {
       thread_ = std::thread([this] { Run(); });
-    } catch (const std::system_error&) {
-      return false;
+    } catch (const std::system_error& error) {
+      return Fail(ErrorCode::kUnavailable, error.what());
     }
   }
   const bool sooner = due_.empty() || when < due_.begin()->first;
   due_.emplace(when, std::move(run));
   if (sooner) changed_.notify_all();
-  return true;
+  return {};
 }
 
 void Timer::Run() {

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <thread>
 
+#include "monopod/result.h"
 #include "src/base/clock.h"
 
 namespace monopod {
@@ -21,9 +22,9 @@ class Timer {
   // Runs what is left at once. Not to be called by what it runs.
   ~Timer();
 
-  // Calls `run` at `when` or soon after it. It must be short: others wait for their turn. False if
-  // there can be no thread; then it is not called.
-  bool At(BootTime when, std::function<void()> run);
+  // Calls `run` at `when` or soon after it. It must be short: others wait for their turn.
+  // kUnavailable: there can be no thread; it is not called.
+  Result<void> At(BootTime when, std::function<void()> run);
 
  private:
   void Run();

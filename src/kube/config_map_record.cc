@@ -80,6 +80,7 @@ Result<Record> ConfigMapCodec::Decode(const Object& object) const {
   auto record = FromFields(data, kStyle, where);
   if (!record) return record;
   if (TextOf(data, kWritten) != PublicText(data)) return ForeignRecord(data, *record);
+  if (IsOwed(*record) && record->holder.name == kOwedHolder) record->holder.name.clear();
   if (IsForeign(*record)) {
     record->foreign = true;
     record->stamp = ForeignStamp(data);
@@ -97,7 +98,7 @@ Result<void> ConfigMapCodec::Encode(const Record& record, Object& object) const 
   }
   const Fields before = object.Texts({"data"});
   Fields data = ToFields(record, kStyle, before);
-  data.emplace("lock_holder", "");
+  data.emplace("lock_holder", IsOwed(record) ? kOwedHolder : "");
   data[kWritten] = PublicText(data);
   if (record.foreign) {
     // Somebody else's hold stays as its holder wrote it; only what belongs to the lock is put

@@ -6,6 +6,8 @@
 // - with a name in `lock_holder`: the record is foreign, held until it is broken or silent for the
 //   candidate's --foreign-ttl;
 // - with a blank `lock_holder`: it is free, and what monopod's last hold may still run is owed.
+// While it is free and work is owed, monopod writes "monopod-recovering" into `lock_holder`, so
+// that scripts leave it alone until a next hold of monopod's has waited that work out.
 //
 // A ConfigMap that is neither empty, labelled as monopod's nor has a `lock_...` key is somebody's
 // configuration, and refused.

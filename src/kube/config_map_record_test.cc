@@ -187,6 +187,26 @@ TEST(ConfigMapRecordTest, AHoldEndedByHandIsOwed) {
   EXPECT_EQ(foreign.owed_kill, 12s);
 }
 
+TEST(ConfigMapRecordTest, WhileWorkIsOwedScriptsSeeAHolder) {
+  Record broken = Held();
+  broken.phase = Phase::kFree;
+  broken.holder = {};
+  broken.ttl = broken.kill = 0ms;
+  broken.owed_kill = 12s;
+  broken.stamp = "s2";
+  const Object held = Json(kHeldJson);
+  Object object = MustWrite(kCodec, broken, &held);
+  EXPECT_EQ(object.Text({"data", "lock_holder"}), "monopod-recovering");
+  EXPECT_EQ(MustDecode(kCodec, object), broken);
+  for (const char* name : {"script", ""}) {
+    object.SetText({"data", "lock_holder"}, name);
+    const Record theirs = MustDecode(kCodec, object);
+    EXPECT_EQ(theirs.foreign, *name != '\0');
+    EXPECT_EQ(theirs.holder.name, name);
+    EXPECT_EQ(theirs.owed_kill, 12s);
+  }
+}
+
 TEST(ConfigMapRecordTest, NonsenseIsRefusedByObjectAndField) {
   struct Case {
     const char* field;

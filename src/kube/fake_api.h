@@ -66,12 +66,12 @@ class FakeApi : public Api {
   std::shared_ptr<FakeLines> AnswerWatch() {
     const std::lock_guard lock(mutex_);
     auto lines = std::make_shared<FakeLines>();
-    watch_answers_.push_back({.status = 200, .lines = lines});
+    watch_answers_.push_back({.status = 200, .body = "", .lines = lines});
     return lines;
   }
-  void RefuseWatch(int status) {
+  void RefuseWatch(int status, std::string body = "") {
     const std::lock_guard lock(mutex_);
-    watch_answers_.push_back({.status = status, .lines = nullptr});
+    watch_answers_.push_back({.status = status, .body = std::move(body), .lines = nullptr});
   }
 
   std::vector<Request> requests() const {
@@ -101,7 +101,7 @@ class FakeApi : public Api {
     if (watch_answers_.empty()) return Fail(ErrorCode::kUnavailable, "nothing scripted");
     const WatchAnswer answer = watch_answers_.front();
     watch_answers_.pop_front();
-    Opened opened{.response = {.status = answer.status, .body = "", .retry_after = {}},
+    Opened opened{.response = {.status = answer.status, .body = answer.body, .retry_after = {}},
                   .stream = nullptr};
     if (answer.lines) opened.stream = std::make_unique<Stream>(answer.lines);
     return opened;
@@ -121,6 +121,7 @@ class FakeApi : public Api {
   };
   struct WatchAnswer {
     int status = 200;
+    std::string body;
     std::shared_ptr<FakeLines> lines;
   };
 

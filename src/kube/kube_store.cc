@@ -93,20 +93,21 @@ Result<Response> KubeStore::Send(const Request& request, BootTime deadline) {
     const std::lock_guard lock(mutex_);
     not_before = not_before_;
   }
-  BootTime now = BootClock::now();
-  if (now >= deadline) {
+  const BootTime begun = BootClock::now();
+  if (begun >= deadline) {
     return Fail(ErrorCode::kDeadlineExceeded, "time ran out before the store was asked");
   }
-  if (not_before >= deadline) {
-    return Fail(ErrorCode::kUnavailable, "the API server asked for patience (Retry-After)");
-  }
-  if (not_before > now) WaitUntil(not_before, {});
+  // Whoever has not that much time asks all the same: a hold may depend on it.
+  if (not_before >= deadline) not_before = begun + (deadline - begun) / 2;
+  if (not_before > begun) WaitUntil(not_before, {});
   auto response = options_.api->Send(request, deadline);
   const bool overloaded = response && (response->status == 429 || response->status == 503);
   if (overloaded && response->retry_after) {
-    const auto pause = Spread(
-        std::clamp<std::chrono::nanoseconds>(*response->retry_after, 0s, kLongestRetryAfter));
-    now = BootClock::now();
+    const auto pause =
+        std::min<std::chrono::nanoseconds>(Spread(std::clamp<std::chrono::nanoseconds>(
+                                               *response->retry_after, 0s, kLongestRetryAfter)),
+                                           deadline - begun);
+    const BootTime now = BootClock::now();
     const std::lock_guard lock(mutex_);
     not_before_ = std::max(not_before_, now + pause);
   }
@@ -140,13 +141,37 @@ Result<std::shared_ptr<const Object>> KubeStore::Get(const std::string& name, Bo
   return std::make_shared<const Object>(*std::move(object));
 }
 
+std::uint64_t KubeStore::NewestTold(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  const auto kept = kept_.find(name);
+  const auto watch = watches_.find(ParseSlotRecordName(name).lock);
+  return std::max<std::uint64_t>(
+      kept == kept_.end() ? 0 : ParseResourceVersion(kept->second.version).value_or(0),
+      watch == watches_.end() ? 0 : watch->second->NewestTold(name));
+}
+
+void KubeStore::Forget(const std::string& name) {
+  std::shared_ptr<LockWatch> watch;  // closed after the mutex is free
+  const std::lock_guard lock(mutex_);
+  kept_.erase(name);
+  if (const auto at = watches_.find(ParseSlotRecordName(name).lock); at != watches_.end()) {
+    watch = std::move(at->second);
+    watches_.erase(at);
+  }
+}
+
 Result<Snapshot> KubeStore::Read(const std::string& name, BootTime deadline) {
+  const std::uint64_t told = NewestTold(name);
   const auto object = Get(name, deadline);
   if (!object) return Fail(object.error());
   if (!*object) {
     const std::lock_guard lock(mutex_);
     return Snapshot{.next_token = highest_ + 1};
   }
+  // Versions only rise, so that the server's store was restored from a backup. What was told before
+  // would look newer than everything that comes.
+  const auto version = ParseResourceVersion((*object)->Text({"metadata", "resourceVersion"}));
+  if (version && *version < told) Forget(name);
   auto listed = ReadKept(*object);
   if (!listed) return Fail(std::move(listed.error()));
   return std::move(listed->snapshot);

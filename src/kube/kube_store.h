@@ -4,11 +4,13 @@
 // was read, and versions are resourceVersions. What others keep in an object survives a write.
 // Nothing is deleted but by Remove().
 //
-// Retry-After of a server that is overloaded is honoured for up to three seconds at a time: calls
-// wait that long before they are sent, or fail when their deadline is sooner.
+// Retry-After of a server that is overloaded is honoured for up to three seconds at a time, and for
+// no longer than the call had that was refused: calls wait that long before they are sent, or half
+// of the time that they have if their deadline is sooner.
 //
 // Threads: all calls may be made concurrently. It opens at most one watch for each lock, while
-// somebody awaits a change of it, and keeps it for half a minute more.
+// somebody awaits a change of it, and keeps it for half a minute more. (After a restore of the
+// server's store, one of before may live beside it until those who wait with it return.)
 #pragma once
 
 #include <cstdint>
@@ -41,6 +43,8 @@ class KubeStore : public protocol::RecordStore {
   explicit KubeStore(KubeStoreOptions options);
   ~KubeStore() override;
 
+  bool ends_in_time() const override { return true; }
+
   Result<protocol::Snapshot> Read(const std::string& name, BootTime deadline) override;
   Result<protocol::Written> Write(const std::string& name, const protocol::Version& expected,
                                   const protocol::Record& record, BootTime deadline) override;
@@ -58,6 +62,11 @@ class KubeStore : public protocol::RecordStore {
     protocol::Version version;
     std::shared_ptr<const Object> object;
   };
+
+  // The newest resourceVersion of it that the server has told, or 0.
+  std::uint64_t NewestTold(const std::string& name);
+  // Forgets what the server told of it: its store was set back since.
+  void Forget(const std::string& name);
 
   Call CallOf(std::string_view verb, const std::string& name) const;
   std::string Collection() const;

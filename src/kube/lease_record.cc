@@ -13,6 +13,7 @@
 #include "src/base/clock.h"
 #include "src/kube/record_fields.h"
 #include "src/protocol/observation.h"
+#include "src/protocol/times.h"
 
 namespace monopod::kube {
 namespace {
@@ -20,6 +21,7 @@ namespace {
 using protocol::Record;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using namespace std::chrono_literals;
 
 constexpr FieldStyle kStyle{
     .prefix = "monopod.dev/", .separator = '-', .place = "metadata.annotations."};
@@ -50,15 +52,17 @@ bool NeverHeld(const Spec& spec) {
          spec.renew_time.empty();
 }
 
-std::string IdentityOf(const Holder& holder) {
-  if (holder.instance.empty()) return holder.name;
-  return fmt::format("{}_{}", holder.name, holder.instance);
+// The holderIdentity that shows `record`. The stamp, since it changes with what is owed only.
+std::string IdentityOf(const Record& record) {
+  if (IsOwed(record)) return fmt::format("{}_{}", kOwedHolder, record.stamp);
+  if (record.holder.instance.empty()) return record.holder.name;
+  return fmt::format("{}_{}", record.holder.name, record.holder.instance);
 }
 
 // Whether `own`, which is what the annotations say, is about the hold that the spec shows.
 bool Counts(const Record& own, const Fields& annotations, const Spec& spec) {
   return TextOf(annotations, kTransitions) == std::to_string(spec.transitions) &&
-         spec.holder == IdentityOf(own.holder) &&
+         spec.holder == IdentityOf(own) &&
          (!spec.holder.empty() || TextOf(annotations, kRenewTime) == spec.renew_time);
 }
 
@@ -105,13 +109,18 @@ std::string NextRenewTime(const Record& record, const std::string& before) {
 
 // The spec that shows `record`, in place of `before`.
 Spec NextSpec(const Record& record, const Spec& before, bool new_stamp) {
-  Spec spec{.holder = IdentityOf(record.holder),
+  Spec spec{.holder = IdentityOf(record),
             .duration = 1,
             .transitions = before.transitions,
             .acquire_time = FormatWallTime(record.acquired),
             .renew_time = before.renew_time};
   if (!spec.holder.empty()) {
-    spec.duration = std::max<std::int64_t>(std::chrono::ceil<seconds>(record.ttl).count(), 1);
+    // Electors count it from when they first see this, which is not before it was written.
+    const std::chrono::nanoseconds owed =
+        record.owed_kill.count() > 0 ? protocol::RecoveryTime(record.owed_kill) : 0s;
+    spec.duration = std::max<std::int64_t>(
+        std::chrono::ceil<seconds>(std::max<std::chrono::nanoseconds>(record.ttl, owed)).count(),
+        1);
     if (spec.holder != before.holder) {
       const bool last = before.transitions >= std::numeric_limits<std::int32_t>::max();
       spec.transitions = last ? 1 : before.transitions + 1;

@@ -8,13 +8,14 @@
 // writes another time). If they do not count,
 // - a name in holderIdentity is a foreign hold, with the TTL leaseDurationSeconds;
 // - a blank one is a foreign hold without a name, since a paused elector of client-go can blank a
-// hold
-//   that is not its own. Its TTL is the longest of leaseDurationSeconds and of the TTL in the
+//   hold that is not its own. Its TTL is the longest of leaseDurationSeconds and of the TTL in the
 //   annotations, and the machine knows to look at more (docs/PROTOCOL.md);
 // - a Lease that nobody ever held is free.
 //
-// holderIdentity is the holder's name and instance. renewTime advances by at least a whole second
-// with each stamp, since client-go compares no more than whole seconds.
+// holderIdentity is the holder's name and instance. While nobody holds and earlier work may still
+// run, "monopod-recovering" and the stamp stand there, with the time that this work may need as
+// leaseDurationSeconds, so that electors wait as long as monopod does. renewTime advances by at
+// least a whole second with each stamp, since client-go compares no more than whole seconds.
 //
 // Leases with `strategy` or `preferredHolder` (coordinated leader election) are refused.
 #pragma once

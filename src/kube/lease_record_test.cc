@@ -236,9 +236,63 @@ TEST(LeaseRecordTest, BreakingAForeignHoldFreesTheLease) {
   broken.ttl = 0ms;
   broken.stamp = "s9";
   broken.renewed = kEight + 2h;
+  broken.owed_kill = 0ms;
   const Object object = MustWrite(kCodec, broken, &theirs);
   EXPECT_EQ(object.Text({"spec", "holderIdentity"}), "");
   EXPECT_EQ(MustDecode(kCodec, object), broken);
+}
+
+Record Broken() {
+  Record broken = Released();
+  broken.owed_kill = 12s;
+  return broken;
+}
+
+TEST(LeaseRecordTest, WhileWorkIsOwedElectorsWaitForIt) {
+  const Object held = Json(kHeldJson);
+  const Object object = MustWrite(kCodec, Broken(), &held);
+  EXPECT_EQ(object.Text({"spec", "holderIdentity"}), "monopod-recovering_s2");
+  EXPECT_EQ(object.Integer({"spec", "leaseDurationSeconds"}), 13) << "1.01 * 12.25 s";
+  EXPECT_EQ(object.Text({"spec", "renewTime"}), "2026-11-21T08:00:06.000000Z");
+  EXPECT_EQ(MustDecode(kCodec, object), Broken());
+  Record resized = Broken();
+  resized.slots = 3;
+  resized.edit = "e3";
+  const Object later = MustWrite(kCodec, resized, &object);
+  EXPECT_EQ(later.Child({"spec"})->Dump(), object.Child({"spec"})->Dump()) << "they wait on";
+  EXPECT_EQ(MustDecode(kCodec, later), resized);
+  Record next = Held();
+  next.holder.instance = "other";
+  next.phase = Phase::kRecovering;
+  next.stamp = "s3";
+  next.owed_kill = 40s;
+  const Object claimed = MustWrite(kCodec, next, &object);
+  EXPECT_EQ(claimed.Text({"spec", "holderIdentity"}), "pod-a_other");
+  EXPECT_EQ(claimed.Integer({"spec", "leaseDurationSeconds"}), 41) << "it may die meanwhile";
+  EXPECT_EQ(MustDecode(kCodec, claimed), next);
+}
+
+TEST(LeaseRecordTest, ALeaseMadeAnewWithADebtIsNotFreeForElectors) {
+  const Record fresh{.stamp = "s0", .edit = "e0", .origin = "o1", .owed_kill = 12s, .slots = 1};
+  const Object object = MustWrite(kCodec, fresh, nullptr);
+  EXPECT_EQ(object.Text({"spec", "holderIdentity"}), "monopod-recovering_s0");
+  EXPECT_EQ(object.Integer({"spec", "leaseDurationSeconds"}), 13);
+  EXPECT_EQ(MustDecode(kCodec, object), fresh);
+}
+
+TEST(LeaseRecordTest, WhatIsOwedStaysOwedWhenAnElectorTakesOrBlanksTheLease) {
+  const Object held = Json(kHeldJson);
+  const Object object = MustWrite(kCodec, Broken(), &held);
+  const Record taken =
+      MustDecode(kCodec, WrittenBy({.identity = "elector", .transitions = 2}, object));
+  EXPECT_TRUE(taken.foreign);
+  EXPECT_EQ(taken.holder.name, "elector");
+  EXPECT_EQ(taken.owed_kill, 12s);
+  const Record blanked =
+      MustDecode(kCodec, WrittenBy({.identity = "", .duration = 1, .transitions = 1}, object));
+  EXPECT_TRUE(blanked.foreign);
+  EXPECT_EQ(blanked.phase, Phase::kHeld);
+  EXPECT_EQ(blanked.owed_kill, 12s);
 }
 
 TEST(LeaseRecordTest, WhatOthersKeepThereSurvives) {

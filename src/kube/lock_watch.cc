@@ -38,6 +38,14 @@ std::uint64_t NumberOf(const protocol::Version& version) {
   return ParseResourceVersion(version).value_or(0);
 }
 
+// Whether the server cannot begin at the version that it was asked for: it has forgotten it (410),
+// or, after a restore of its store, has not come so far (504).
+bool IsOutOfHistory(const Object& status) {
+  const auto code = status.Integer({"code"});
+  return code == 410 ||
+         (code == 504 && status.Text({"message"}).starts_with("Too large resource version"));
+}
+
 bool MakesNoSense(const Seen& seen) { return !seen.version.empty() && NumberOf(seen.version) == 0; }
 
 // The version that everything seen is at least as new as; 0 if there is none.
@@ -90,6 +98,12 @@ std::vector<Object> LockWatch::Await(SeenOnes seen, BootTime latest, const std::
     moved_.notify_all();
     if (progress == Progress::kLook) return Changed(seen).value_or(std::vector<Object>{});
   }
+}
+
+std::uint64_t LockWatch::NewestTold(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  const auto known = known_.find(name);
+  return known == known_.end() ? 0 : known->second.version;
 }
 
 BootTime LockWatch::last_used() {
@@ -161,13 +175,12 @@ LockWatch::Selection LockWatch::Wanted(SeenOnes seen) const {
 
 LockWatch::Progress LockWatch::Advance(SeenOnes seen, const Until& until) {
   const Selection wanted = Wanted(seen);
-  if (stream_ && selection_ != wanted && !selection_.by_label) {
-    Close();
-    progress_ = 0;
-  }
+  if (stream_ && selection_ != wanted && !selection_.by_label) Close();
   if (!stream_) {
     {
       const std::lock_guard lock(mutex_);
+      // What the last one told up to there says nothing of other objects.
+      if (selection_ != wanted) progress_ = 0;
       selection_ = wanted;
     }
     if (BootClock::now() < denied_until_) return Pause(kPollInterval, until);
@@ -212,6 +225,11 @@ std::string LockWatch::Path(std::uint64_t from) {
   return path;
 }
 
+void LockWatch::StartFromNow() {
+  from_now_ = true;
+  progress_ = 0;
+}
+
 LockWatch::Progress LockWatch::OnRefusal(const Response& response, const Until& until) {
   switch (response.status) {
     case 401:
@@ -220,11 +238,12 @@ LockWatch::Progress LockWatch::OnRefusal(const Response& response, const Until& 
       if (!selection_.by_label) denied_until_ = BootClock::now() + kDeniedFor;
       label_denied_ = true;
       return selection_.by_label ? Progress::kGoing : Progress::kLook;
-    case 410:
-      from_now_ = true;
-      progress_ = 0;
+    case 410: StartFromNow(); break;
+    default:
+      if (const auto status = Object::Parse(response.body); status && IsOutOfHistory(*status)) {
+        StartFromNow();
+      }
       break;
-    default: break;
   }
   backoff_ = std::max<nanoseconds>(
       backoff_, std::min<nanoseconds>(response.retry_after.value_or(0s), kLongestRetryAfter) / 2);
@@ -238,10 +257,7 @@ LockWatch::Progress LockWatch::OnLine(const std::string& line, const Until& unti
   const std::uint64_t version =
       object ? NumberOf(object->Text({"metadata", "resourceVersion"})) : 0;
   if (type == "ERROR" || version == 0) {
-    if (object && object->Integer({"code"}) == 410) {
-      from_now_ = true;
-      progress_ = 0;
-    }
+    if (object && IsOutOfHistory(*object)) StartFromNow();
     Close();
     return BackOff(until);
   }

@@ -45,6 +45,9 @@ class LockWatch {
   std::vector<Object> Await(std::span<const protocol::Seen> seen, BootTime deadline,
                             const std::stop_token& stop);
 
+  // The version of the last event of an object, or 0.
+  std::uint64_t NewestTold(const std::string& name);
+
   // When somebody awaited last.
   BootTime last_used();
 
@@ -80,6 +83,7 @@ class LockWatch {
   Progress Advance(SeenOnes seen, const Until& until);
   Progress Open(SeenOnes seen, const Until& until);
   std::string Path(std::uint64_t from);
+  void StartFromNow();
   Progress OnRefusal(const Response& response, const Until& until);
   Progress OnLine(const std::string& line, const Until& until);
   Progress OnEnd(const Until& until);

@@ -31,6 +31,10 @@ class LockWatchTest : public ::testing::Test {
         R"({{"type": "{}", "object": {{"metadata": {{"name": "{}", "resourceVersion": "{}"}}}}}})",
         type, name, version);
   }
+  static std::string TooLarge() {
+    return R"({"kind": "Status", "code": 504, "reason": "Timeout",
+        "message": "Too large resource version: 7, current: 5"})";
+  }
   static std::string Expired() {
     return R"({"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired"}})";
   }
@@ -122,6 +126,33 @@ TEST_F(LockWatchTest, AForgottenHistoryIsPassedByStartingFromNow) {
   EXPECT_THAT(api_->watches().at(1), Not(HasSubstr("resourceVersion")));
 }
 
+TEST_F(LockWatchTest, AVersionThatTheServerHasNotReachedIsPassedByStartingFromNow) {
+  api_->RefuseWatch(504, TooLarge());
+  api_->AnswerWatch();
+  Await({{"x", "7"}});
+  Await({{"x", "7"}});
+  EXPECT_THAT(api_->watches().at(0), HasSubstr("&resourceVersion=7"));
+  EXPECT_THAT(api_->watches().at(1), Not(HasSubstr("resourceVersion")));
+}
+
+TEST_F(LockWatchTest, AStreamThatBeganTooLateIsFollowedByOneFromNow) {
+  api_->AnswerWatch()->Push(R"({"type": "ERROR", "object": )" + TooLarge() + "}");
+  api_->AnswerWatch();
+  Await({{"x", "7"}});
+  Await({{"x", "7"}});
+  EXPECT_THAT(api_->watches().at(1), Not(HasSubstr("resourceVersion")));
+}
+
+TEST_F(LockWatchTest, ATimeoutOnTheWayIsNoReasonToStartFromNow) {
+  api_->RefuseWatch(504,
+                    R"({"kind": "Status", "code": 504, "message": "request did not complete"})");
+  const auto lines = api_->AnswerWatch();
+  Await({{"x", "7"}});
+  lines->Push(Event("MODIFIED", "x", 9));
+  EXPECT_EQ(Await({{"x", "7"}}), Versions{"9"});
+  EXPECT_THAT(api_->watches().at(1), HasSubstr("&resourceVersion=7"));
+}
+
 TEST_F(LockWatchTest, AfterStartingFromNowADeletionInBetweenIsSeen) {
   api_->AnswerWatch()->Push(Expired());
   api_->AnswerWatch();
@@ -148,6 +179,16 @@ TEST_F(LockWatchTest, ALaterStreamGoesOnWhereTheLastOneEnded) {
   EXPECT_EQ(Await({{"x", "7"}}), Versions{"101"});
   EXPECT_THAT(api_->watches().at(1), HasSubstr("&resourceVersion=100"));
   EXPECT_EQ(looks_, 0);
+}
+
+TEST_F(LockWatchTest, AStreamOfOtherObjectsBeginsWhereTheseWereSeen) {
+  const auto first = api_->AnswerWatch();
+  first->Push(Event("BOOKMARK", "", 100));
+  first->End();
+  Await({{"x", "7"}});
+  api_->AnswerWatch()->Push(Event("MODIFIED", "x.slot-1", 9));
+  EXPECT_EQ(Await({{"x.slot-1", "8"}}), Versions{"9"});
+  EXPECT_THAT(api_->watches().at(1), HasSubstr("&resourceVersion=8"));
 }
 
 TEST_F(LockWatchTest, AWatchThatIsDeniedIsNotAskedForAgainAndAgain) {

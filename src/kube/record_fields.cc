@@ -247,6 +247,10 @@ void CopyLockFields(const Record& from, Record& to) {
   to.resize_id = from.resize_id;
 }
 
+bool IsOwed(const Record& record) {
+  return !IsClaimed(record.phase) && record.owed_kill.count() > 0;
+}
+
 bool IsForeign(const Record& record) {
   return record.phase == Phase::kHeld && !record.holder.name.empty() &&
          record.holder.instance.empty();

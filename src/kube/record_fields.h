@@ -43,6 +43,13 @@ Result<protocol::Record> FromFields(const Fields& fields, const FieldStyle& styl
 // true when somebody who does not know monopod holds.
 void CopyLockFields(const protocol::Record& from, protocol::Record& to);
 
+// Whether nobody holds it, and earlier work may still run.
+bool IsOwed(const protocol::Record& record);
+
+// Stands in the place of the holder's name meanwhile, so that nobody who does not know monopod
+// takes it for free.
+inline constexpr std::string_view kOwedHolder = "monopod-recovering";
+
 // Whether it is held by name but no instance is recorded: something that is not monopod holds.
 bool IsForeign(const protocol::Record& record);
 

@@ -17,7 +17,10 @@ namespace {
 
 // Shorter holds need no thread: nothing of a hold falls due so soon.
 constexpr std::chrono::milliseconds kShortHold(50);
-constexpr const char* kNoThread = "cannot start a thread to keep the lock";
+
+std::string NoThread(const Error& error) {
+  return "cannot start a thread to keep the lock: " + error.message;
+}
 
 }  // namespace
 
@@ -27,30 +30,31 @@ Result<std::shared_ptr<Keeper>> Keeper::Start(std::unique_ptr<Driver> driver,
   keeper->PublishTenure();
   const auto start_late = [waiting = keeper->weak_from_this()] {
     const auto late = waiting.lock();
-    if (late && !late->StartThreads()) late->Lose(kNoThread);
+    if (!late) return;
+    if (const auto started = late->StartThreads(); !started) late->Lose(NoThread(started.error()));
   };
-  const bool started = keeper->driver_->ends_in_time()
-                           ? timer.At(BootClock::now() + kShortHold, start_late)
-                           : keeper->StartThreads();
+  const Result<void> started = keeper->driver_->ends_in_time()
+                                   ? timer.At(BootClock::now() + kShortHold, start_late)
+                                   : keeper->StartThreads();
   if (started) return keeper;
   // Nobody would renew it.
   static_cast<void>(keeper->Release(keeper->driver_->claim().store_timeout));
-  return Fail(ErrorCode::kUnavailable, kNoThread);
+  return Fail(ErrorCode::kUnavailable, NoThread(started.error()));
 }
 
-// Unless it is driven already. False if there can be no thread to drive it.
-bool Keeper::StartThreads() {
+// Unless it is driven already. kUnavailable: there can be no thread to drive it.
+Result<void> Keeper::StartThreads() {
   const std::lock_guard guard(mutex_);
-  if (driven_) return true;
+  if (driven_) return {};
   const auto self = shared_from_this();
   try {
     threads_[1] = std::thread([self] { self->Watch(); });
     threads_[0] = std::thread([self] { self->Drive(); });
-  } catch (const std::system_error&) {
-    return false;
+  } catch (const std::system_error& error) {
+    return Fail(ErrorCode::kUnavailable, error.what());
   }
   driven_ = true;
-  return true;
+  return {};
 }
 
 Keeper::Keeper(std::unique_ptr<Driver> driver, DeadlineSink on_deadlines)

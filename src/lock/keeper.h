@@ -48,7 +48,7 @@ class Keeper : public std::enable_shared_from_this<Keeper> {
 
  private:
   Keeper(std::unique_ptr<Driver> driver, DeadlineSink on_deadlines);
-  bool StartThreads();
+  Result<void> StartThreads();
   void Drive();
   void Watch();
   void PublishTenure();

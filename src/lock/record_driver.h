@@ -17,6 +17,7 @@ class RecordDriver : public Driver {
   std::optional<protocol::Tenure> tenure() const override { return machine_.tenure(); }
   Token token() const override { return machine_.token(); }
   int slot() const override { return machine_.slot(); }
+  bool ends_in_time() const override { return store_->ends_in_time(); }
 
  private:
   Progress Act(const std::stop_token& wake) override;

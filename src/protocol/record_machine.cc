@@ -62,7 +62,7 @@ void RecordMachine::OnRead(const Result<Snapshot>& reply, Moment received) {
   switch (state_) {
     case State::kSeeking:
     case State::kHolding: HoldingRead(*reply); return;
-    case State::kEnding: EndingRead(*reply); return;
+    case State::kEnding: EndingRead(*reply, received.boot); return;
     case State::kLost: return;
   }
 }

@@ -134,7 +134,7 @@ class RecordMachine {
   Action Renew(Moment now);
   Action TellHeld(Moment now);
   void HoldingRead(const Snapshot& snapshot);
-  void EndingRead(const Snapshot& snapshot);
+  void EndingRead(const Snapshot& snapshot, BootTime received);
   void ClaimLanded(const Record& record, BootTime sent);
   struct Loss {
     std::string detail;

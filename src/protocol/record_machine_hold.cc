@@ -207,7 +207,7 @@ Action RecordMachine::NextEnding(Moment now) {
   return Finish(ending_as_);
 }
 
-void RecordMachine::EndingRead(const Snapshot& snapshot) {
+void RecordMachine::EndingRead(const Snapshot& snapshot, BootTime received) {
   must_read_ = false;
   if (IsMine(snapshot)) {
     unresolved_ = false;
@@ -220,9 +220,14 @@ void RecordMachine::EndingRead(const Snapshot& snapshot) {
   if (ending_as_ != Outcome::kReleased) return;
   // The end that this claim wrote, or a later hold that nobody has to recover from. Anything else
   // ended the hold before that write came.
-  const bool own_end = attempts_.contains(snapshot.record.stamp);
-  const bool after_own_end =
-      !attempts_.empty() && snapshot.record.token > token_ && snapshot.record.phase == Phase::kHeld;
+  const Record& record = snapshot.record;
+  const bool own_end = attempts_.contains(record.stamp);
+  // One that is over by now, too, began after an end that was clean: after any other it would still
+  // be waiting.
+  const bool later_is_over = record.phase == Phase::kFree && record.owed_kill == milliseconds(0) &&
+                             received < proof_ + claim_.times.kill;
+  const bool after_own_end = !attempts_.empty() && record.token > token_ &&
+                             (record.phase == Phase::kHeld || later_is_over);
   if (own_end || after_own_end) {
     TellReleased();
     ended_elsewhere_ = true;

@@ -66,6 +66,9 @@ class RecordStore {
  public:
   virtual ~RecordStore() = default;
 
+  // Whether each call ends by its deadline, and none can hang in the kernel.
+  virtual bool ends_in_time() const { return false; }
+
   // The record called `name`, or a Snapshot that does not exist. Fails with kUnavailable,
   // kDenied, kUnsupported (newer format), kStoreReplaced, kDeadlineExceeded.
   virtual Result<Snapshot> Read(const std::string& name, BootTime deadline) = 0;

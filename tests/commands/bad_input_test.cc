@@ -105,12 +105,20 @@ INSTANTIATE_TEST_SUITE_P(
     Stores, BadInputTest,
     ::testing::Values(
         BadInput{"scheme", RunWith({"--store", "redis://h"}), 64,
-                 "this build has sqlite:PATH, etcd://HOST:PORT"},
+                 "this build has lease:[NAMESPACE], configmap:[NAMESPACE], etcd://HOST:PORT"},
         BadInput{"endpoint", RunWith({"--store", "etcd://h:0"}), 64, "\\\"h:0\\\" is no endpoint"},
         BadInput{"user_in_url", RunWith({"--store", "etcd://me:pw@h"}), 64, "use --user and"},
         BadInput{"no_ca", RunWith({"--store", "etcd://h", "--cacert", "DIR/none"}), 64, "none"},
         BadInput{"no_key", RunWith({"--store", "etcd://h", "--cert", "DIR/text"}), 64, "--key"},
         BadInput{"no_password", RunWith({"--store", "etcd://h", "--user", "me"}), 64, "password"},
+        BadInput{"namespace", RunWith({"--store", "lease:No_Namespace"}), 64,
+                 "\\\"No_Namespace\\\" is no name of a namespace"},
+        BadInput{"namespaces_with_a_dot", RunWith({"--store", "configmap:a.b"}), 64,
+                 "\\\"a.b\\\" is no name of a namespace"},
+        BadInput{"two_namespaces", RunWith({"--store", "lease:a", "-n", "b"}), 64,
+                 "two namespaces are named: \\\"a\\\""},
+        BadInput{"no_kubeconfig", RunWith({"--store", "lease:", "--kubeconfig", "DIR/none"}), 64,
+                 "none: No such file"},
         BadInput{"no_path", RunWith({"--store", "sqlite:"}), 64, "needs the path of a file"},
         BadInput{"directory", RunWith({"--store", "sqlite:DIR/directory"}), 64, "directory"},
         BadInput{"not_a_database", RunWith({"--store", "sqlite:DIR/text"}), 64, "database"},
@@ -126,10 +134,15 @@ TEST_F(CommandTest, AnotherNumberOfSlotsIsRefusedWithBothNumbers) {
 }
 
 TEST_F(CommandTest, InAPodNothingFallsBackToALocalFile) {
-  Process process({MONOPOD_BINARY, "run", "x", "--", "true"},
-                  {.environment = {{"KUBERNETES_SERVICE_HOST", "10.0.0.1"}}});
+  Process process({MONOPOD_BINARY, "run", "x", "--", "echo", "never"},
+                  {.environment = {{"KUBERNETES_SERVICE_HOST", "10.0.0.1"},
+                                   {"KUBERNETES_SERVICE_PORT", "443"},
+                                   {"KUBECONFIG", ""},
+                                   {"HOME", directory_.path()}}});
   EXPECT_EQ(process.Wait(), 64);
-  EXPECT_THAT(process.err(), HasSubstr("would not exclude other pods"));
+  EXPECT_THAT(process.err(), HasSubstr("no cluster is configured"));
+  EXPECT_THAT(process.err(), HasSubstr("there is no service account"));
+  EXPECT_EQ(process.out(), "");
 }
 
 TEST_F(CommandTest, AnUnprivilegedUserIsToldWhatIsMissing) {

@@ -100,6 +100,18 @@ TEST_F(ElectKubeTest, ALabelOfAnEarlierLifeIsTakenOffAtTheStart) {
   EXPECT_EQ(server_.Get(kPod)["metadata"]["labels"]["app"], "web");
 }
 
+TEST_F(ElectKubeTest, ALabelThatCannotBeTakenOffAtTheStartIsTakenOffWhileItWaits) {
+  PutPod({{"monopod.dev/leader", "true"}});
+  Process leader = Elect("web-1", {"--", "sleep", "1000"});
+  ASSERT_TRUE(leader.AwaitErr("\"event\":\"acquired\"")) << leader.err();
+  server_.SetFaults({.unavailable = 1});
+  Process candidate = Elect("web-0", {"--label-pod", "--", "sleep", "1000"});
+  ASSERT_TRUE(candidate.AwaitErr("\"event\":\"waiting\"")) << candidate.err();
+  EXPECT_EQ(Label(), "true");
+  server_.ClearFaults();
+  EXPECT_TRUE(AwaitLabel("")) << candidate.err();
+}
+
 TEST_F(ElectKubeTest, AMissingRightIsToldAtTheStart) {
   server_.AddUser({.name = "poor", .token = "t", .rules = {}});
   WriteFile(directory_.File("poor"), server_.Kubeconfig("poor"));

@@ -1,5 +1,5 @@
-// MONOPOD_KUBE is the store's URL, "lease:" or "configmap:"; with MONOPOD_KUBE_FAULTS the API
-// server is slow, refuses, and loses requests and replies.
+// MONOPOD_KUBE is the store's URL, "lease:default" or "configmap:default"; with MONOPOD_KUBE_FAULTS
+// the API server is slow, refuses, and loses requests and replies.
 #include "tests/commands/test_store.h"
 #include "tests/support/kube_server.h"
 
@@ -32,7 +32,7 @@ class KubeStore : public TestStore {
   }
   // Electors of client-go look at whole seconds.
   std::string ShortTtl() const override {
-    return std::string_view(MONOPOD_KUBE) == "lease:" ? "7s" : "2s";
+    return std::string_view(MONOPOD_KUBE).starts_with("lease:") ? "7s" : "2s";
   }
 
  private:
