@@ -249,10 +249,15 @@ int Elect(const ElectFlags& flags, const Context& context) {
                                      .hook_timeout = parsed->hook_timeout},
                                     context);
     if (!work) return context.Fail(work.error());
+    // From here on a reader that went away must not end this process, which keeps the lock.
+    struct sigaction ignore{};
+    ignore.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &ignore, &pipe_action);
     if (flags.label_pod) {
       auto label = OpenLabel(context.kubernetes);
       if (!label) return context.Fail(label.error());
-      // An earlier life of this pod may have left it.
+      // An earlier life of this pod may have left it. If the API server cannot be reached, that
+      // must not keep this candidate from waiting: it goes on trying meanwhile.
       const auto removed = (*label)->TakeOff(BootClock::now() + kLabelTimeout);
       if (!removed) {
         const int code = context.Fail(removed.error());
@@ -261,12 +266,8 @@ int Elect(const ElectFlags& flags, const Context& context) {
           return code;
         }
       }
-      (*work)->SetLabel(std::move(*label));
+      (*work)->SetLabel(std::move(*label), removed.has_value());
     }
-    // From here on a reader that went away must not end this process, which keeps the lock.
-    struct sigaction ignore{};
-    ignore.sa_handler = SIG_IGN;
-    sigaction(SIGPIPE, &ignore, &pipe_action);
     end = Life(context, std::move(*parsed), **work).Run();
   }
   return end.again ? StartAgain(context, pipe_action) : end.exit_code;

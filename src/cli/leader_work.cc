@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <system_error>
 #include <utility>
 
 #include "src/base/duration.h"
@@ -70,6 +71,25 @@ Result<void> LeaderWork::Fork() {
   return {};
 }
 
+void LeaderWork::SetLabel(std::unique_ptr<election::PodLabel> label, bool is_off) {
+  label_ = std::move(label);
+  if (is_off) return;
+  try {
+    label_removal_ = std::jthread([this](const std::stop_token& stop) { TakeLabelOff(stop); });
+  } catch (const std::system_error&) {
+    Note("no thread is left to take the leader's label off this pod");
+  }
+}
+
+void LeaderWork::TakeLabelOff(const std::stop_token& stop) {
+  const auto removed = label_->KeepTakingOff(stop);
+  if (removed) {
+    Note("the leader's label is off this pod now");
+  } else if (!stop.stop_requested()) {
+    Note(removed.error().message);
+  }
+}
+
 void LeaderWork::SetDeadlines(supervise::Deadlines deadlines) {
   // Work that was asked to leave has as long as it had then, however long the lock is held.
   if (!is_leaving_) {
@@ -88,6 +108,7 @@ void LeaderWork::ReapOrphans() const {
 
 void LeaderWork::Lead(const Leadership& leadership, std::string_view store,
                       const std::stop_token& over) noexcept {
+  label_removal_ = std::jthread();  // ends it, and waits for that
   lock_ = leadership.election();
   environment_ = EnvironmentOf({.lock = lock_,
                                 .token = leadership.token(),

@@ -13,6 +13,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -41,7 +42,10 @@ class LeaderWork {
   LeaderWork(const LeaderWork&) = delete;
   LeaderWork& operator=(const LeaderWork&) = delete;
 
-  void SetLabel(std::unique_ptr<election::PodLabel> label) { label_ = std::move(label); }
+  // The label of this process's pod, to be put on while it leads. Not `is_off`: an earlier life has
+  // left it on, perhaps; then a thread goes on taking it off until Lead or the destructor, which
+  // wait two seconds for that at most.
+  void SetLabel(std::unique_ptr<election::PodLabel> label, bool is_off);
 
   // Of the tenure, at each renewal.
   void SetDeadlines(supervise::Deadlines deadlines);
@@ -73,6 +77,7 @@ class LeaderWork {
   std::stop_token HookLimit(const std::stop_token& over);
   bool OnSignal(int signal);
   bool IsOver(const std::stop_token& over) const { return over.stop_requested() || signal_ != 0; }
+  void TakeLabelOff(const std::stop_token& stop);
   void Note(std::string_view message) const;
 
   const LeaderSteps steps_;
@@ -91,6 +96,7 @@ class LeaderWork {
   std::optional<supervise::CommandEnd> command_end_;
   std::list<std::stop_callback<std::function<void()>>> limits_;  // of hooks
   Timer timer_;
+  std::jthread label_removal_;
 };
 
 }  // namespace monopod::cli

@@ -50,19 +50,9 @@ std::optional<Announcement> FindAnnouncement(const LockStatus& status) {
     if (slot.state == SlotState::kFree || slot.state == SlotState::kRetired) continue;
     const auto priority = ParsePurpose(slot.holder.purpose);
     if (!priority || slot.foreign || slot.kind != HoldKind::kProcess) continue;
-    return Announcement{.priority = *priority,
-                        .token = slot.token,
-                        .holder = slot.holder,
-                        .live = slot.state != SlotState::kExpired};
+    return Announcement{.priority = *priority, .hold = MarkOf(slot)};
   }
   return std::nullopt;
-}
-
-bool IsHeld(const LockStatus& status) {
-  for (const SlotStatus& slot : status.slot) {
-    if (slot.state == SlotState::kHeld || slot.state == SlotState::kRecovering) return true;
-  }
-  return false;
 }
 
 }  // namespace monopod::election

@@ -10,6 +10,7 @@
 
 #include "monopod/lock_client.h"
 #include "monopod/result.h"
+#include "src/election/hold_sight.h"
 
 namespace monopod::election {
 
@@ -27,15 +28,10 @@ std::string AnnouncementPurpose(int priority);
 
 struct Announcement {
   int priority = 0;
-  Token token = 0;
-  Holder holder;
-  bool live = true;  // false: silent for its TTL; whoever it was does not wait any more
+  HoldMark hold;
 };
-// What stands in the announcement's lock; nothing if nobody holds it, or something that is no
-// candidate, which is let alone.
+// What stands in the announcement's lock, silent or not; nothing if nobody holds it, or something
+// that is no candidate, which is let alone.
 std::optional<Announcement> FindAnnouncement(const LockStatus& status);
-
-// Whether anybody who has not gone silent holds the lock.
-bool IsHeld(const LockStatus& status);
 
 }  // namespace monopod::election

@@ -10,6 +10,7 @@
 #include "src/base/wait.h"
 #include "src/election/announcement.h"
 #include "src/election/election_impl.h"
+#include "src/election/passing.h"
 #include "src/election/preference_watch.h"
 
 namespace monopod {
@@ -23,26 +24,11 @@ constexpr seconds kLongestRetry(15);
 // Candidates look for preferred ones so often, or more often if the TTL is short; who resigned
 // stands back so long.
 constexpr seconds kLongestInterval(5);
+// The TTL of an announcement is the election's, but no more than this: it is to be renewed as often
+// as candidates look.
+constexpr seconds kLongestAnnouncement = 4 * kLongestInterval;
 // Of a lock that was lost: giving it back early is a courtesy.
 constexpr seconds kLostReleaseTimeout(1);
-
-bool MayPass(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kConflict:
-    case ErrorCode::kUnavailable:
-    case ErrorCode::kIndeterminate:
-    case ErrorCode::kOutOfSpace:
-    case ErrorCode::kDeadlineExceeded:
-    case ErrorCode::kNotHolder: return true;
-    case ErrorCode::kInvalidArgument:
-    case ErrorCode::kDenied:
-    case ErrorCode::kStoreReplaced:
-    case ErrorCode::kUnsupported:
-    case ErrorCode::kNotFound:
-    case ErrorCode::kInternal: return false;
-  }
-  return false;
-}
 
 // Tells of each leader once. Events come on any thread.
 class LeaderSight {
@@ -128,7 +114,8 @@ struct Election::Impl {
         sight(std::move(leaders)),
         interval(std::min<nanoseconds>(options.times.ttl / 4, kLongestInterval)) {}
 
-  Result<std::unique_ptr<election::PreferenceWatch>> WatchPreference();
+  Result<std::unique_ptr<election::PreferenceWatch>> WatchPreference(const std::stop_token& stop);
+  void TellRetry(const Error& error, nanoseconds wait);
   Result<std::optional<Lock>> Campaign(const std::stop_token& turn, const std::stop_token& stop);
   void Lead(Lock& lock, election::PreferenceWatch* watch, const std::stop_token& stop) noexcept;
 
@@ -140,6 +127,8 @@ struct Election::Impl {
 
   ElectionEnd end;  // the running thread's
   nanoseconds retry = kFirstRetry;
+
+  std::mutex retry_mutex;  // on_retry is called by one thread at a time
 
   std::mutex mutex;                 // guards what follows
   std::shared_ptr<Ending> leading;  // null while there is no leadership to resign
@@ -196,7 +185,7 @@ void Election::Resign() {
 
 Result<ElectionEnd> Election::Run(const std::stop_token& stop) {
   impl_->end = {};
-  auto watch = impl_->WatchPreference();
+  auto watch = impl_->WatchPreference(stop);
   if (!watch) return Fail(std::move(watch.error()));
   while (!stop.stop_requested()) {
     const std::stop_token turn = *watch ? (*watch)->AwaitTurn(stop) : std::stop_token();
@@ -213,16 +202,25 @@ Result<ElectionEnd> Election::Run(const std::stop_token& stop) {
   return impl_->end;
 }
 
-Result<std::unique_ptr<election::PreferenceWatch>> Election::Impl::WatchPreference() {
+Result<std::unique_ptr<election::PreferenceWatch>> Election::Impl::WatchPreference(
+    const std::stop_token& stop) {
   if (!options.priority) return nullptr;
   auto watch = std::make_unique<election::PreferenceWatch>(
-      client, election::PreferenceWatch::Options{.election = options.name,
-                                                 .priority = *options.priority,
-                                                 .times = options.times,
-                                                 .interval = interval,
-                                                 .patience = options.times.ttl});
-  if (auto started = watch->Start(); !started) return Fail(std::move(started.error()));
+      client, election::PreferenceWatch::Options{
+                  .election = options.name,
+                  .priority = *options.priority,
+                  .times = {.ttl = std::min<nanoseconds>(options.times.ttl, kLongestAnnouncement)},
+                  .interval = interval,
+                  .patience = options.times.ttl,
+                  .on_error = [this](const Error& error) { TellRetry(error, interval); }});
+  if (auto started = watch->Start(stop); !started) return Fail(std::move(started.error()));
   return watch;
+}
+
+void Election::Impl::TellRetry(const Error& error, nanoseconds wait) {
+  if (!options.on_retry) return;
+  const std::lock_guard lock(retry_mutex);
+  options.on_retry(error, wait);
 }
 
 // Nothing: the turn is over, or it is worth another try.
@@ -238,9 +236,9 @@ Result<std::optional<Lock>> Election::Impl::Campaign(const std::stop_token& turn
     retry = kFirstRetry;
     return std::move(acquired->lock);
   }
-  if (!MayPass(acquired.error().code)) return Fail(std::move(acquired.error()));
+  if (!election::IsPassing(acquired.error().code)) return Fail(std::move(acquired.error()));
   if (!stop.stop_requested()) {
-    if (options.on_retry) options.on_retry(acquired.error(), retry);
+    TellRetry(acquired.error(), retry);
     WaitUntil(BootClock::now() + retry, stop);
     retry = std::min<nanoseconds>(retry * 2, kLongestRetry);
   }
@@ -278,7 +276,11 @@ void Election::Impl::Lead(Lock& lock, election::PreferenceWatch* watch,
       lock.lost().stop_requested() ? lock.Release(kLostReleaseTimeout) : lock.Release();
   end = {.last = lock.lost().stop_requested() ? LeadershipEnd::kLost : ending->reason(),
          .release_error = released ? std::nullopt : std::optional(released.error())};
-  if (watch != nullptr) watch->Wait();
+  // Who resigned does not ask for it back at once.
+  const bool resigned = end.last == LeadershipEnd::kResigned;
+  if (watch != nullptr) {
+    watch->Wait(resigned ? BootClock::now() + options.times.ttl : BootTime::min());
+  }
 }
 
 }  // namespace monopod

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <stop_token>
 
 #include "src/base/wait.h"
 
@@ -15,9 +14,14 @@ namespace {
 using Json = nlohmann::json;
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
+using std::chrono::seconds;
 
 constexpr const char* kLabel = "monopod.dev/leader";
 constexpr milliseconds kPause(250);
+// Of KeepTakingOff: one attempt, and the time between two.
+constexpr seconds kAttempt(2);
+constexpr seconds kFirstRetry(1);
+constexpr seconds kLongestRetry(15);
 
 std::string PatchOf(bool leads) {
   const Json value = leads ? Json("true") : Json();  // null removes it
@@ -60,7 +64,18 @@ bool MayPass(const Error& error) {
 
 }  // namespace
 
-Result<void> PodLabel::Patch(bool leads, BootTime deadline) {
+Result<void> PodLabel::KeepTakingOff(const std::stop_token& stop) {
+  nanoseconds pause = kFirstRetry;
+  while (true) {
+    auto removed = Patch(false, BootClock::now() + kAttempt, stop);
+    if (removed || !MayPass(removed.error()) || stop.stop_requested()) return removed;
+    WaitUntil(BootClock::now() + pause, stop);
+    if (stop.stop_requested()) return removed;
+    pause = std::min<nanoseconds>(pause * 2, kLongestRetry);
+  }
+}
+
+Result<void> PodLabel::Patch(bool leads, BootTime deadline, const std::stop_token& stop) {
   const kube::Request request{
       .method = kube::Method::kPatch,
       .path = fmt::format("/api/v1/namespaces/{}/pods/{}", pod_.namespace_, pod_.name),
@@ -74,14 +89,14 @@ Result<void> PodLabel::Patch(bool leads, BootTime deadline) {
       if (const auto judged = Judge(*response, pod_)) return *judged;
       if (response->retry_after) pause = std::max<nanoseconds>(pause, *response->retry_after);
     }
-    if (BootClock::now() + pause >= deadline) {
+    if (BootClock::now() + pause >= deadline || stop.stop_requested()) {
       return Fail(response ? Error{ErrorCode::kUnavailable,
                                    fmt::format("cannot label the pod {} in namespace {}: the API "
                                                "server answers {}",
                                                pod_.name, pod_.namespace_, response->status)}
                            : response.error());
     }
-    WaitUntil(BootClock::now() + pause, std::stop_token());
+    WaitUntil(BootClock::now() + pause, stop);
   }
 }
 

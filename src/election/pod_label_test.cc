@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -17,6 +18,7 @@ class FakeApi : public kube::Api {
  public:
   Result<kube::Response> Send(const kube::Request& request, BootTime /*deadline*/) override {
     requests.push_back(request);
+    if (on_request) on_request();
     if (replies.empty()) return kube::Response{.status = 200, .body = "{}", .retry_after = {}};
     auto reply = std::move(replies.front());
     replies.pop_front();
@@ -26,6 +28,7 @@ class FakeApi : public kube::Api {
     return Fail(ErrorCode::kInternal, "nothing to watch");
   }
 
+  std::function<void()> on_request;
   std::vector<kube::Request> requests;
   std::deque<Result<kube::Response>> replies;
 };
@@ -77,6 +80,25 @@ TEST_F(PodLabelTest, DoesNotWaitLongerThanItHasTime) {
   api_->replies.emplace_back(busy);
   EXPECT_EQ(label_.TakeOff(Soon()).error().code, ErrorCode::kUnavailable);
   EXPECT_EQ(api_->requests.size(), 1U);
+}
+
+TEST_F(PodLabelTest, KeepsTakingItOffUntilTheServerDoesIt) {
+  kube::Response busy = Answer(429);
+  busy.retry_after = seconds(100);  // so each attempt ends at once
+  api_->replies.emplace_back(busy);
+  EXPECT_TRUE(label_.KeepTakingOff({}));
+  ASSERT_EQ(api_->requests.size(), 2U);
+  EXPECT_THAT(api_->requests[1].body, HasSubstr("null"));
+}
+
+TEST_F(PodLabelTest, KeepsTakingItOffUntilItIsStoppedOrRefused) {
+  std::stop_source stop;
+  api_->on_request = [&] { stop.request_stop(); };
+  api_->replies.emplace_back(Answer(503));
+  EXPECT_EQ(label_.KeepTakingOff(stop.get_token()).error().code, ErrorCode::kUnavailable);
+  api_->replies.emplace_back(Answer(403));
+  EXPECT_EQ(label_.KeepTakingOff({}).error().code, ErrorCode::kDenied);
+  EXPECT_EQ(api_->requests.size(), 2U);
 }
 
 TEST_F(PodLabelTest, AMissingRightNamesTheRuleToGrant) {

@@ -5,14 +5,14 @@
 // can make two lead. docs/decisions/0016-election-priority.md has the reasons.
 //
 // - *Announce*: a waiting candidate of priority above 0 announces itself, unless somebody of at
-// least
-//   its priority does; it replaces one of lower priority, and one that has gone silent.
+//   least its priority does; it replaces one of lower priority, and one that has gone silent.
 // - *Stand back*: a waiting candidate does not ask for the lock while a better one is announced.
-// Not
-//   for ever: once the lock has been seen without a live holder for `patience`, the announcement is
-//   disregarded for good.
-// - *Step down*: a leader stops when two looks in a row have shown the same better announcement, so
-//   that everybody else, who looks as often, has seen it and stands back.
+//   Not for ever: once the lock has been seen without a live holder for `patience`, the
+//   announcement is disregarded for good.
+// - *Step down*: a leader stops when it has seen a better announcement and then a renewal of it: so
+//   whoever it is lives, and everybody else, who looks as often, has seen it and stands back.
+//
+// Who is silent is judged by the own clock (see hold_sight.h): clocks that differ do no harm.
 //
 // Threads: none; calls must not overlap.
 #pragma once
@@ -35,27 +35,28 @@ class Preference {
 
   struct Look {
     std::optional<Announcement> announced;
-    bool lock_is_held = false;  // by somebody live
+    bool leads = false;            // itself
+    std::optional<HoldMark> lock;  // else: who holds the lock
   };
   // `own`: the token of the own announcement, or 0.
   void OnLook(const Look& look, Token own, BootTime now);
 
   // As of the last look.
   bool StandsBack() const { return better_.has_value(); }
-  bool StepsDown() const { return better_ && looks_ >= 2; }
+  bool StepsDown() const { return better_ && better_renewed_; }
   bool Announces() const { return announces_; }
   // The announcement that has to go before this candidate can announce itself, if any.
   std::optional<Token> Replaces() const { return replaces_; }
-  // Whose announcement it is that this candidate stands back or steps down for.
-  const std::optional<Announcement>& better() const { return better_; }
 
   // The role changed: what was counted begins anew.
   void OnRoleChange();
 
  private:
   const Options options_;
-  std::optional<Announcement> better_;
-  int looks_ = 0;                         // in a row that showed `better_`
+  HoldSight announced_;
+  HoldSight lock_;
+  std::optional<HoldMark> better_;        // as it was first seen
+  bool better_renewed_ = false;           // since then
   std::optional<BootTime> unheld_since_;  // the lock was seen without a live holder since
   Token disregarded_ = 0;
   bool announces_ = false;
