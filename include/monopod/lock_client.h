@@ -98,8 +98,8 @@ struct AcquireOptions {
   std::optional<int> slots;
   // More waiting after a holder that did not end clean, for work that is slow to die elsewhere.
   std::chrono::nanoseconds lock_delay{0};
-  // Treat holders that are not monopod as stale after so long a silence. Unset: an elector's Lease by
-  // its own duration (15 s at least if its holder was blanked), anything else never.
+  // Treat holders that are not monopod as stale after so long a silence. Unset: an elector's Lease
+  // by its own duration (15 s at least if its holder was blanked), anything else never.
   std::optional<std::chrono::nanoseconds> foreign_ttl;
   // Begin work although earlier work may still run. Gives up the guarantee; tokens still rise.
   bool unsafe_no_recovery_delay = false;
