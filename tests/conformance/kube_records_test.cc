@@ -10,10 +10,10 @@ namespace {
 using kube::ObjectKind;
 using std::chrono::milliseconds;
 
-template <ObjectKind kKind>
+template <ObjectKind Kind>
 class KubeFactory : public RecordStoreFactory {
  public:
-  std::shared_ptr<protocol::RecordStore> Open() override { return OpenStore(server_, kKind); }
+  std::shared_ptr<protocol::RecordStore> Open() override { return OpenStore(server_, Kind); }
 
  protected:
   testing::KubeServer server_;
@@ -21,8 +21,8 @@ class KubeFactory : public RecordStoreFactory {
 
 // Events come late and watches break; nothing else fails, since these tests expect each call to
 // succeed.
-template <ObjectKind kKind>
-class UnsteadyKubeFactory : public KubeFactory<kKind> {
+template <ObjectKind Kind>
+class UnsteadyKubeFactory : public KubeFactory<Kind> {
  public:
   UnsteadyKubeFactory() {
     this->server_.SetFaults(

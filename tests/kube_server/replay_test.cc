@@ -181,7 +181,7 @@ class ReplayTest : public ::testing::Test {
     for (const char* header : {"Content-Type", "Warning", "Transfer-Encoding"}) {
       if (!recorded["headers"].contains(header)) continue;
       ASSERT_EQ(reply.headers.count(header), 1U) << header;
-      EXPECT_EQ(reply.headers.at(header), recorded["headers"][header]) << header;
+      EXPECT_EQ(reply.headers.at(header), recorded["headers"][header].get<std::string>()) << header;
     }
     if (!watch) return Compare(recorded["body"], reply.Json(), "", preparation);
     preparation.during();
