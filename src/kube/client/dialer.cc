@@ -37,6 +37,8 @@ Result<std::vector<Address>> Dialer::Resolve(const std::string& host, const std:
   auto found = lookup_.Run([host, port] { return LookUp(host, port); }, deadline);
   if (!found) return Unavailable(fmt::format("the name {} cannot be resolved in time", host));
   if (*found) return std::move(*found);
+  // Always this machine (RFC 6761), also where there is no /etc/hosts to say so.
+  if (host == "localhost") return ParseAddresses("127.0.0.1", port);
   return Unavailable(
       fmt::format("the name {} cannot be resolved: {}", host, found->error().message));
 }
