@@ -13,10 +13,6 @@ using protocol::Phase;
 using protocol::Record;
 using std::chrono::nanoseconds;
 
-bool IsClaimed(const Record& record) {
-  return record.phase == Phase::kHeld || record.phase == Phase::kRecovering;
-}
-
 // Whether the two say the same of the hold, whatever else they say.
 bool SameHold(const Record& one, const Record& other) {
   return one.phase == other.phase && one.holder == other.holder && one.stamp == other.stamp &&

@@ -19,10 +19,6 @@ using protocol::WriteAction;
 using protocol::Written;
 using NonceSource = protocol::RecordMachine::NonceSource;
 
-bool IsClaimed(const Record& record) {
-  return record.phase == Phase::kHeld || record.phase == Phase::kRecovering;
-}
-
 class DeadlineFromTheReceipt : public ProtocolUnderTest {
  public:
   using ProtocolUnderTest::ProtocolUnderTest;

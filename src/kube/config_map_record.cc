@@ -103,14 +103,9 @@ Result<void> ConfigMapCodec::Encode(const Record& record, Object& object) const 
   if (record.foreign) {
     // Somebody else's hold stays as its holder wrote it; only what belongs to the lock is put
     // beside it.
-    Record own;
-    if (HasRecord(before, kStyle)) {
-      auto decoded = FromFields(before, kStyle, where);
-      if (!decoded) return Fail(std::move(decoded.error()));
-      own = *std::move(decoded);
-    }
-    CopyLockFields(record, own);
-    data = ToFields(own, kStyle, before);
+    auto beside = FieldsBeside(record, kStyle, before, where);
+    if (!beside) return Fail(std::move(beside.error()));
+    data = *std::move(beside);
     for (const char* key : {"lock_holder", "lock_timestamp", kWritten}) {
       data.erase(key);
       if (before.contains(key)) data.emplace(key, TextOf(before, key));

@@ -18,9 +18,6 @@ using namespace std::chrono_literals;
 
 const ConfigMapCodec kCodec;
 
-// 2026-11-21T08:00:00Z.
-constexpr WallTime kEight{std::chrono::seconds(1'795'248'000)};
-
 Record Held() {
   return {.phase = Phase::kHeld,
           .holder = {.name = "pod-a",

@@ -172,14 +172,9 @@ Result<void> LeaseCodec::Encode(const Record& record, Object& object) const {
   if (record.foreign) {
     // Somebody else's hold stays as its holder wrote it; only what belongs to the lock is put
     // beside it, and still does not count for the hold.
-    Record own;
-    if (HasRecord(before, kStyle)) {
-      auto decoded = FromFields(before, kStyle, where);
-      if (!decoded) return Fail(std::move(decoded.error()));
-      own = *std::move(decoded);
-    }
-    CopyLockFields(record, own);
-    object.ReplaceTexts({"metadata", "annotations"}, known, ToFields(own, kStyle, before));
+    const auto beside = FieldsBeside(record, kStyle, before, where);
+    if (!beside) return Fail(beside.error());
+    object.ReplaceTexts({"metadata", "annotations"}, known, *beside);
     return {};
   }
   const Spec old = SpecOf(object);

@@ -17,9 +17,6 @@ using namespace std::chrono_literals;
 
 const LeaseCodec kCodec;
 
-// 2026-11-21T08:00:00Z.
-constexpr WallTime kEight{std::chrono::seconds(1'795'248'000)};
-
 Record Held() {
   return {.phase = Phase::kHeld,
           .holder = {.name = "pod-a", .node = "node-1", .instance = "n0nce", .purpose = "backup"},

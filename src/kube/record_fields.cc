@@ -37,8 +37,6 @@ constexpr std::array<std::string_view, 24> kWords{
     "ttl_seconds", "kill_ms", "owed_ms", "credit_ms", "acquired",  "timestamp",
     "released",    "note",    "slots",   "resize_to", "resize_id", "writes"};
 
-bool IsClaimed(Phase phase) { return phase == Phase::kHeld || phase == Phase::kRecovering; }
-
 std::string NumberOrNothing(std::int64_t number) {
   return number == 0 ? std::string() : std::to_string(number);
 }
@@ -145,7 +143,7 @@ std::string FieldStyle::Name(std::string_view words) const {
 }
 
 Fields ToFields(const Record& record, const FieldStyle& style, const Fields& before) {
-  const bool claimed = IsClaimed(record.phase);
+  const bool claimed = IsClaimed(record);
   const auto needed = [&](std::string text) { return claimed && text.empty() ? "0" : text; };
   const auto phase =
       std::ranges::find(kPhases, record.phase, [](const auto& e) { return e.first; });
@@ -219,7 +217,7 @@ Result<Record> FromFields(const Fields& fields, const FieldStyle& style, const s
   record.stamp = reader.Text("stamp");
   record.edit = reader.Text("edit");
   record.origin = reader.Text("origin");
-  if (IsClaimed(record.phase)) {
+  if (IsClaimed(record)) {
     // Without them it would look silent for long enough at once.
     reader.Require("ttl_seconds");
     reader.Require("kill_ms");
@@ -247,9 +245,19 @@ void CopyLockFields(const Record& from, Record& to) {
   to.resize_id = from.resize_id;
 }
 
-bool IsOwed(const Record& record) {
-  return !IsClaimed(record.phase) && record.owed_kill.count() > 0;
+Result<Fields> FieldsBeside(const Record& record, const FieldStyle& style, const Fields& before,
+                            const std::string& where) {
+  Record own;
+  if (HasRecord(before, style)) {
+    auto decoded = FromFields(before, style, where);
+    if (!decoded) return Fail(std::move(decoded.error()));
+    own = *std::move(decoded);
+  }
+  CopyLockFields(record, own);
+  return ToFields(own, style, before);
 }
+
+bool IsOwed(const Record& record) { return !IsClaimed(record) && record.owed_kill.count() > 0; }
 
 bool IsForeign(const Record& record) {
   return record.phase == Phase::kHeld && !record.holder.name.empty() &&

@@ -43,6 +43,11 @@ Result<protocol::Record> FromFields(const Fields& fields, const FieldStyle& styl
 // true when somebody who does not know monopod holds.
 void CopyLockFields(const protocol::Record& from, protocol::Record& to);
 
+// The fields of an object that something else holds: what `before` says of the last own hold, and
+// beside it what belongs to the lock in `record`. Fails as FromFields does.
+Result<Fields> FieldsBeside(const protocol::Record& record, const FieldStyle& style,
+                            const Fields& before, const std::string& where);
+
 // Whether nobody holds it, and earlier work may still run.
 bool IsOwed(const protocol::Record& record);
 

@@ -12,6 +12,9 @@
 
 namespace monopod::kube {
 
+// 2026-11-21T08:00:00Z.
+inline constexpr WallTime kEight{std::chrono::seconds(1'795'248'000)};
+
 inline Object Json(const std::string& text) {
   auto object = Object::Parse(text);
   EXPECT_TRUE(object) << "no JSON: " << text;

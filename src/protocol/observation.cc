@@ -6,14 +6,6 @@
 
 namespace monopod::protocol {
 
-namespace {
-
-bool IsClaimed(const Record& record) {
-  return record.phase == Phase::kHeld || record.phase == Phase::kRecovering;
-}
-
-}  // namespace
-
 std::chrono::milliseconds OutstandingKill(const Record& record) {
   // A recovering hold counts its own kill time too: its next write may have begun the work.
   return IsClaimed(record) ? std::max(record.kill, record.owed_kill) : record.owed_kill;

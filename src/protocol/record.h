@@ -63,4 +63,9 @@ struct Record {
   bool operator==(const Record&) const = default;
 };
 
+// Somebody has it, whether the work has begun or not.
+inline bool IsClaimed(const Record& record) {
+  return record.phase == Phase::kHeld || record.phase == Phase::kRecovering;
+}
+
 }  // namespace monopod::protocol

@@ -18,10 +18,6 @@ using std::chrono::nanoseconds;
 // looks again by itself.
 constexpr nanoseconds kLongestAwait = std::chrono::seconds(10);
 
-bool IsClaimed(const Record& record) {
-  return record.phase == Phase::kHeld || record.phase == Phase::kRecovering;
-}
-
 }  // namespace
 
 Action RecordMachine::NextSeeking(Moment now) {

@@ -11,7 +11,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using Json = nlohmann::json;
 
 class ElectTest : public CommandTest {
@@ -266,33 +265,6 @@ TEST_F(ElectTest, ItCampaignsOnWhileTheStoreCannotBeReached) {
   ASSERT_TRUE(candidate.AwaitErr("trying again in 2s")) << candidate.err();
   candidate.Signal(SIGTERM);
   EXPECT_EQ(candidate.Wait(), 128 + SIGTERM);
-}
-
-TEST_F(ElectTest, BadInputIsRefusedBeforeAnythingHappens) {
-  const auto refused = [&](const Arguments& arguments, const std::string& message) {
-    const Ended ended = Finish(Words({"elect"}, arguments));
-    EXPECT_EQ(ended.code, 64) << ended.err;
-    EXPECT_THAT(ended.err, HasSubstr(message));
-    EXPECT_EQ(ended.out, "");
-  };
-  refused({"x"}, "a leader would do nothing");
-  refused({"x", "--on-stop", "true"}, "a leader would do nothing");
-  refused({"x", "--", ""}, "has no name");
-  refused({"No Name", "--", "true"}, "is not a lock name");
-  refused({"x.preferred", "--", "true"}, "reserved for the candidates of the election");
-  refused({"x", "--priority", "-1", "--", "true"}, "--priority");
-  refused({"x", "--ttl", "1s", "--", "true"}, "1s");
-  refused({"x", "--hook-timeout", "soon", "--", "true"}, "--hook-timeout");
-  refused({"x", "--label-pod"}, "POD_NAMESPACE");
-  EXPECT_THAT(Said(), ElementsAre());
-}
-
-TEST_F(ElectTest, TheHelpHasExamples) {
-  const Ended help = Finish({"elect", "--help"});
-  EXPECT_EQ(help.code, 0);
-  EXPECT_THAT(help.out, HasSubstr("monopod elect scheduler -- ./schedule"));
-  EXPECT_THAT(help.out, HasSubstr("--priority"));
-  EXPECT_THAT(help.err, Not(HasSubstr("error")));
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "tests/support/http_script_server.h"
 
-#include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -15,28 +14,10 @@
 #include <utility>
 
 #include "src/base/wait.h"
+#include "tests/support/loopback.h"
 
 namespace monopod::testing {
 namespace {
-
-int Listen() {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
-      listen(fd, SOMAXCONN) != 0) {
-    std::abort();
-  }
-  return fd;
-}
-
-int PortOf(int fd) {
-  sockaddr_in address{};
-  socklen_t size = sizeof(address);
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) std::abort();
-  return ntohs(address.sin_port);
-}
 
 struct FreeContext {
   void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
