@@ -94,7 +94,7 @@ TEST_P(CrashTest, BothKilledAtOnceTheCommandItselfDies) {
   ASSERT_TRUE(waiter.AwaitErr("\"event\":\"waiting\""));
   const pid_t guardian = GuardianOf(holder.pid());
   ASSERT_GT(guardian, 0);
-  kill(holder.pid(), SIGSTOP);
+  holder.Signal(SIGSTOP);
   kill(guardian, SIGKILL);
   kill(holder.pid(), SIGKILL);
   EXPECT_EQ(holder.Wait(), 128 + SIGKILL);

@@ -94,7 +94,16 @@ bool Process::AwaitErr(const std::string& text, std::chrono::nanoseconds patienc
   return Await([&] { return err_.find(text) != std::string::npos; }, patience);
 }
 
-void Process::Signal(int signal) const { kill(pid_, signal); }
+void Process::Signal(int signal) const {
+  kill(pid_, signal);
+  if (signal != SIGSTOP) return;
+  // Its threads stop one after another, as they are scheduled.
+  Eventually([this] {
+    siginfo_t state{};
+    waitid(P_PID, static_cast<id_t>(pid_), &state, WSTOPPED | WEXITED | WNOHANG | WNOWAIT);
+    return state.si_pid != 0;
+  });
+}
 
 int Process::Wait(std::chrono::nanoseconds patience) {
   Await([&] { return reaped_ && out_fd_ < 0 && err_fd_ < 0; }, patience);

@@ -41,6 +41,7 @@ class Process {
   bool AwaitOut(const std::string& text, std::chrono::nanoseconds patience = kPatience);
   bool AwaitErr(const std::string& text, std::chrono::nanoseconds patience = kPatience);
 
+  // After SIGSTOP all of its threads have stopped.
   void Signal(int signal) const;
 
   // Waits for the end of the program and of all its output. The exit code, 128 + the signal that
