@@ -41,6 +41,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Check(whole.answer.is_done() == bytes.answer.is_done());
   Check(whole.answer.has_header() == bytes.answer.has_header());
   Check(whole.body == bytes.body);
+  if (!whole.answer.is_done()) {
+    Check(whole.answer.FeedEnd().has_value() == bytes.answer.FeedEnd().has_value());
+  }
   if (!whole.answer.has_header()) return 0;
   Check(whole.answer.status() == bytes.answer.status());
   Check(whole.answer.retry_after() == bytes.answer.retry_after());

@@ -6,6 +6,7 @@
 #include <string>
 #include <system_error>
 
+#include "src/base/lock_name.h"
 #include "src/cli/commands.h"
 
 namespace monopod::cli {
@@ -44,8 +45,12 @@ void AddBreak(CLI::App& app, Context& context) {
       ->type_name("TOKEN");
   command->add_option("--reason", request->reason, "Why: recorded, shown and logged")
       ->required()
+      ->check([](const std::string& text) {
+        return std::string(text.empty() ? "it is empty: say why, others will read it" : "");
+      })
       ->type_name("TEXT");
   command->add_option("--slot", request->slot, "Slot, if two are held with the same token")
+      ->check(WholeNumber(0, kMaxSlots - 1))
       ->type_name("N");
   command->callback([request, &context] {
     context.action = [request, &context]() -> int {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "src/base/lock_name.h"
 #include "src/cli/context.h"
 
 namespace monopod::cli {
@@ -68,6 +69,7 @@ void ClaimFlags::Add(CLI::App& command) {
                 "Do not wait for a live holder (one that looks dead is watched until it is known)")
       ->excludes(wait_option);
   command.add_option("--slots", slots, "How many may hold at once: 1 to 128, fixed by first use")
+      ->check(WholeNumber(1, kMaxSlots))
       ->type_name("N");
   command
       .add_option("--lock-delay", lock_delay, "More waiting after a holder that did not end clean")
@@ -82,7 +84,7 @@ void ClaimFlags::Add(CLI::App& command) {
   command.add_flag("--unsafe-no-recovery-delay", unsafe_no_recovery_delay,
                    "Begin although earlier work may still run: gives up mutual exclusion");
   command.add_option("-E,--busy-exit-code", busy_exit_code, "Exit code when not acquired")
-      ->check(CLI::Range(0, 255))
+      ->check(WholeNumber(0, 255))
       ->capture_default_str()
       ->type_name("CODE");
 }

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <string_view>
+#include <system_error>
 
 #include "src/base/duration.h"
 #include "src/base/lock_name.h"
@@ -72,23 +75,6 @@ Result<ClientOptions> Context::MakeClientOptions() const {
                        .on_event = [log = log](const Event& event) { log->Write(event); }};
 }
 
-void Context::Announce(const LockClient& client) const {
-  if (quiet) return;
-  log->Write(observe::AttemptLog::Notice{
-      .kind = "store",
-      .lock = {},
-      .store = client.store(),
-      .message = fmt::format("store {}; scope: {}", client.store(), client.scope())});
-}
-
-Result<LockClient> Context::OpenClient(bool announce) const {
-  auto options = MakeClientOptions();
-  if (!options) return monopod::Fail(std::move(options.error()));
-  auto client = LockClient::Open(*std::move(options));
-  if (client && announce) Announce(*client);
-  return client;
-}
-
 int Context::Fail(const Error& error) const { return Fail(ExitCodeOf(error.code), error.message); }
 
 int Context::Fail(ExitCode code, const std::string& message) const {
@@ -153,10 +139,29 @@ CLI::Option* AddLockArgument(CLI::App& command, std::string& lock) {
 }
 
 void AddOutputFlag(CLI::App& command, Context& context) {
-  command.add_option("-o,--output", context.output, "table, wide, json, yaml or name")
-      ->transform(CLI::Transformer(OutputFormats()))
-      ->type_name("FORMAT")
-      ->option_text("FORMAT");
+  const auto read = [&context](const std::string& text) {
+    const auto& formats = OutputFormats();
+    const auto found =
+        std::ranges::find(formats, text, [](const auto& format) { return format.first; });
+    if (found == formats.end()) {
+      throw CLI::ValidationError(
+          "--output", fmt::format("\"{}\" is not table, wide, json, yaml or name", text));
+    }
+    context.output = found->second;
+  };
+  command.add_option_function<std::string>("-o,--output", read, "table, wide, json, yaml or name")
+      ->type_name("FORMAT");
+}
+
+std::function<std::string(const std::string&)> WholeNumber(int first, int last) {
+  return [first, last](const std::string& text) {
+    int number = 0;
+    const char* const end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data(), end, number);
+    const bool whole = parsed.ec == std::errc() && parsed.ptr == end;
+    if (whole && number >= first && number <= last) return std::string();
+    return fmt::format("\"{}\" is not a whole number from {} to {}", text, first, last);
+  };
 }
 
 Result<std::chrono::nanoseconds> ParseDurationFlag(const std::string& flag,

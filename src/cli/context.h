@@ -58,6 +58,9 @@ void AddGlobalFlags(CLI::App& app, Context& context);
 CLI::Option* AddLockArgument(CLI::App& command, std::string& lock);
 void AddOutputFlag(CLI::App& command, Context& context);
 
+// For check(): decimal digits, and no other number than these. CLI11 would also take an empty text.
+std::function<std::string(const std::string&)> WholeNumber(int first, int last);
+
 // A duration flag's value; the error names the flag.
 Result<std::chrono::nanoseconds> ParseDurationFlag(const std::string& flag,
                                                    const std::string& text);

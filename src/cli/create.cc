@@ -1,6 +1,7 @@
 // monopod create: make a lock known before its first use.
 #include <memory>
 
+#include "src/base/lock_name.h"
 #include "src/cli/commands.h"
 
 namespace monopod::cli {
@@ -21,6 +22,7 @@ void AddCreate(CLI::App& app, Context& context) {
   const auto flags = std::make_shared<CreateFlags>();
   AddLockArgument(*command, flags->lock)->required();
   command->add_option("--slots", flags->slots, "How many may hold at once: 1 to 128")
+      ->check(WholeNumber(1, kMaxSlots))
       ->capture_default_str()
       ->type_name("N");
   command->callback([flags, &context] {

@@ -274,7 +274,9 @@ void AddDoctor(CLI::App& app, Context& context) {
       ->add_option("--quota", flags->quota,
                    "Space that etcd was given (its --quota-backend-bytes; default: 2GiB)")
       ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::PositiveNumber)
+      ->check([](const std::string& bytes) {
+        return std::string(bytes.starts_with('-') || bytes == "0" ? "it must be more than 0" : "");
+      })
       ->type_name("SIZE")
       ->option_text("SIZE");
   AddOutputFlag(*command, context);

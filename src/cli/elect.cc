@@ -292,7 +292,7 @@ void AddElect(CLI::App& app, Context& context) {
       ->add_option("--priority", flags->priority,
                    "Give way to candidates with more, and expect it of those with less; all "
                    "candidates should have one")
-      ->check(CLI::Range(0, election::kMaxPriority))
+      ->check(WholeNumber(0, election::kMaxPriority))
       ->type_name("N");
   command->add_flag("--label-pod", flags->label_pod,
                     "Label this pod monopod.dev/leader=true while it leads");

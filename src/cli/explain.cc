@@ -70,7 +70,7 @@ std::vector<Line> Timeline(const Shape& shape) {
   const protocol::Times& times = shape.times;
   std::vector<Line> timeline = {
       {"ttl", times.ttl, "silence after which a holder may be replaced, and 1 % more"},
-      {"renew_every", times.renew, "from one proof of the hold to the next (or a tenth sooner)"},
+      {"renew_every", times.renew, "at most, from one proof of the hold to the next"},
       {"attempt_timeout", times.attempt, "longest single try to renew"},
       {"term_after", times.term, "without a renewal: the work is told to stop (TERM)"},
       {"kill_after", times.kill, "without a renewal: the work is killed (KILL)"},

@@ -1,4 +1,8 @@
 // monopod ls: all locks of the store.
+#include <algorithm>
+#include <iterator>
+#include <vector>
+
 #include "src/cli/commands.h"
 #include "src/cli/lock_view.h"
 
@@ -9,9 +13,18 @@ int ListLocks(const Context& context) {
   if (!client) return context.Fail(client.error());
   const auto locks = client->List();
   if (!locks) return context.Fail(locks.error());
+  std::vector<LockStatus> readable;
+  std::ranges::copy_if(*locks, std::back_inserter(readable), [](const LockStatus& lock) {
+    return !lock.unreadable || !lock.slot.empty();
+  });
   Json json = {{"locks", Json::array()}};
-  for (const LockStatus& lock : *locks) json["locks"].push_back(LockJson(lock));
-  return context.PrintResult(json, [&](OutputFormat format) { return LockTable(*locks, format); });
+  for (const LockStatus& lock : readable) json["locks"].push_back(LockJson(lock));
+  int code =
+      context.PrintResult(json, [&](OutputFormat format) { return LockTable(readable, format); });
+  for (const LockStatus& lock : *locks) {
+    if (lock.unreadable) code = context.Fail(*lock.unreadable);
+  }
+  return code;
 }
 
 void AddLs(CLI::App& app, Context& context) {

@@ -4,10 +4,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <exception>
 #include <string>
 #include <vector>
 
+#include "src/cli/arguments.h"
 #include "src/cli/commands.h"
 #include "src/etcd/client/client.h"
 
@@ -29,52 +31,10 @@ Exit codes: the command's own (128+n when a signal ended it), and
    77  denied                          122  the lock was lost while the command ran
   126  the command cannot be run       127  the command was not found)";
 
-struct Arguments {
-  std::vector<std::string> own;
-  std::vector<std::string> command;  // behind the first "--"
-  bool has_command = false;
-};
-
-// Before any flag library sees them: CLI11 rewrites arguments that look like lists.
-Arguments Split(int argc, char** argv) {
-  Arguments arguments;
-  for (int i = 1; i < argc; ++i) {
-    if (arguments.has_command) {
-      arguments.command.emplace_back(argv[i]);
-    } else if (std::string_view(argv[i]) == "--") {
-      arguments.has_command = true;
-    } else {
-      arguments.own.emplace_back(argv[i]);
-    }
-  }
-  return arguments;
-}
-
-int Usage(const Context& context, const std::string& message) {
-  return context.Fail(kUsage, message);
-}
-
-int Parse(CLI::App& app, Context& context, Arguments arguments) {
-  try {
-    std::vector<std::string> reversed(arguments.own.rbegin(), arguments.own.rend());
-    app.parse(std::move(reversed));
-  } catch (const CLI::Success& help) {
-    return app.exit(help);
-  } catch (const CLI::ExtrasError& error) {
-    context.OpenLog();
-    return Usage(context, fmt::format("{} (a command to run is written behind --)", error.what()));
-  } catch (const CLI::ParseError& error) {
-    context.OpenLog();
-    return Usage(context, error.what());
-  }
+int Finish(Context& context, const Parsed& parsed) {
+  if (parsed.kind == Parsed::Kind::kShow) return Print(parsed.text) ? kOk : kInternalError;
   context.OpenLog();
-  if (!context.action) {
-    return Print(app.help()) ? kOk : kInternalError;
-  }
-  if (arguments.has_command && !app.got_subcommand("run") && !app.got_subcommand("elect")) {
-    return Usage(context, "only `monopod run` and `monopod elect` take a command behind --");
-  }
-  context.command = std::move(arguments.command);
+  if (parsed.kind == Parsed::Kind::kWrong) return context.Fail(kUsage, parsed.text);
   return context.action();
 }
 
@@ -113,7 +73,9 @@ int Main(int argc, char** argv) {
   AddDoctor(app, context);
   AddVersion(app, context);
   AddCompletion(app, context);
-  return Parse(app, context, Split(argc, argv));
+  const Parsed parsed =
+      ParseArguments(app, context, SplitArguments({argv + std::min(argc, 1), argv + argc}));
+  return Finish(context, parsed);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "src/base/lock_name.h"
 #include "src/cli/commands.h"
 
 namespace monopod::cli {
@@ -44,6 +45,7 @@ void AddResize(CLI::App& app, Context& context) {
   AddLockArgument(*command, flags->lock)->required();
   command->add_option("--slots", flags->slots, "The new number: 1 to 128")
       ->required()
+      ->check(WholeNumber(1, kMaxSlots))
       ->type_name("N");
   command->add_option("--wait", flags->wait, "How long to wait for surplus holds to end")
       ->capture_default_str()

@@ -7,8 +7,8 @@
 
 namespace monopod::lock {
 
-// They go into records, logs and terminals: at most 256 bytes, and no control characters. The error
-// (kInvalidArgument) says `what` was refused.
+// They go into records, logs and terminals: at most 256 bytes of UTF-8, and no control characters.
+// The error (kInvalidArgument) says `what` was refused.
 Result<void> CheckText(std::string_view what, std::string_view text);
 
 }  // namespace monopod::lock

@@ -19,9 +19,9 @@ layers='
   observe    base protocol observe
   doctor     base protocol store etcd doctor
   cli        base protocol store etcd kube lock supervise election observe doctor cli
-  sim        base protocol etcd sim
-  bench      base protocol store etcd lock bench
-  fuzz       base protocol store kube lock supervise observe cli fuzz
+  sim        base protocol etcd kube sim
+  bench      base protocol store etcd lock supervise bench
+  fuzz       base protocol store etcd kube lock supervise observe cli fuzz
   include
   examples
 '

@@ -39,6 +39,7 @@ bool ConsistsOf(std::string_view text, std::string_view others) {
 
 bool IsIpv6(const std::string& text) {
   in6_addr address{};
+  if (text.find('\0') != std::string::npos) return false;  // where inet_pton would stop
   return inet_pton(AF_INET6, text.c_str(), &address) == 1;
 }
 

@@ -91,6 +91,8 @@ TEST(ClientOptionsTest, MalformedUrlIsRefused) {
                                "a,,b", "a,", "[::1]x"}) {
     ExpectInvalid(ResolveWith(std::string("etcd://") + endpoint), "is no endpoint");
   }
+  // Found by the fuzzer: what followed a zero byte between the brackets was not looked at.
+  ExpectInvalid(ResolveWith(std::string("etcd://[::\0x]", 13)), "is no endpoint");
   for (const char* prefix : {"/", "a//b", "a b", "~"}) {
     ExpectInvalid(ResolveWith(std::string("etcd://h//") + prefix), "prefix");
   }
