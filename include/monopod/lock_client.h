@@ -165,6 +165,8 @@ struct LockStatus {
   int slots = 1;
   int resize_to = 0;  // a smaller number that is not in force yet, or 0
   std::vector<SlotStatus> slot;
+  // Only of List(): why a record of it cannot be read, which then is no part of `slot`. Repair it.
+  std::optional<Error> unreadable = std::nullopt;
 };
 
 class LockClient {
@@ -201,6 +203,8 @@ class LockClient {
 
   // kNotFound: nobody has used or created a lock of that name.
   Result<LockStatus> Status(std::string_view lock);
+  // All locks, also those of which a record makes no sense (`unreadable`): nothing is known of who
+  // holds these, however empty they look.
   Result<std::vector<LockStatus>> List();
 
   // Ends the hold with this token, whoever has it. Its holder stops as soon as it notices; the next

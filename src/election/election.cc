@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "src/base/clock.h"
@@ -21,6 +22,9 @@ using std::chrono::seconds;
 
 constexpr seconds kFirstRetry(1);
 constexpr seconds kLongestRetry(15);
+// An API server that starts refuses everybody until it knows its rules. Whoever could use the store
+// before tries again for so long.
+constexpr seconds kPassingDenial(30);
 // Candidates look for preferred ones so often, or more often if the TTL is short; who resigned
 // stands back so long.
 constexpr seconds kLongestInterval(5);
@@ -50,9 +54,15 @@ class LeaderSight {
     if (tell_) tell_(leader);
   }
 
+  // Whether the store has ever told who leads: then it may be used.
+  bool HasSeenAny() const {
+    const std::lock_guard lock(mutex_);
+    return !last_.holder.name.empty();
+  }
+
  private:
   const std::function<void(const ElectionOptions::Leader&)> tell_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   ElectionOptions::Leader last_;
 };
 
@@ -117,6 +127,7 @@ struct Election::Impl {
   Result<std::unique_ptr<election::PreferenceWatch>> WatchPreference(const std::stop_token& stop);
   void TellRetry(const Error& error, nanoseconds wait);
   Result<std::optional<Lock>> Campaign(const std::stop_token& turn, const std::stop_token& stop);
+  bool IsWorthAnotherTry(ErrorCode code, nanoseconds lasted);
   void Lead(Lock& lock, election::PreferenceWatch* watch, const std::stop_token& stop) noexcept;
 
   LockClient client;
@@ -125,8 +136,10 @@ struct Election::Impl {
   const std::shared_ptr<LeaderSight> sight;
   const nanoseconds interval;
 
-  ElectionEnd end;  // the running thread's
+  // The running thread's.
+  ElectionEnd end;
   nanoseconds retry = kFirstRetry;
+  std::optional<BootTime> denied_since;  // each time, and soon
 
   std::mutex retry_mutex;  // on_retry is called by one thread at a time
 
@@ -231,18 +244,32 @@ Result<std::optional<Lock>> Election::Impl::Campaign(const std::stop_token& turn
   const std::stop_callback on_stop(stop, [&cancel] { cancel.request_stop(); });
   AcquireOptions attempt = claim;
   attempt.cancel = cancel.get_token();
+  const BootTime begun = BootClock::now();
   auto acquired = client.Acquire(options.name, attempt);
   if (acquired) {
     retry = kFirstRetry;
+    denied_since.reset();
     return std::move(acquired->lock);
   }
-  if (!election::IsPassing(acquired.error().code)) return Fail(std::move(acquired.error()));
+  if (!IsWorthAnotherTry(acquired.error().code, BootClock::now() - begun)) {
+    return Fail(std::move(acquired.error()));
+  }
   if (!stop.stop_requested()) {
     TellRetry(acquired.error(), retry);
     WaitUntil(BootClock::now() + retry, stop);
     retry = std::min<nanoseconds>(retry * 2, kLongestRetry);
   }
   return std::optional<Lock>();
+}
+
+bool Election::Impl::IsWorthAnotherTry(ErrorCode code, nanoseconds lasted) {
+  // Who waits for long is not refused meanwhile.
+  if (code != ErrorCode::kDenied || lasted > kPassingDenial) denied_since.reset();
+  if (election::IsPassing(code)) return true;
+  if (code != ErrorCode::kDenied || !sight->HasSeenAny()) return false;
+  const BootTime now = BootClock::now();
+  if (!denied_since) denied_since = now;
+  return now < *denied_since + kPassingDenial;
 }
 
 // From the lock to its release. An exception of the work ends the program.

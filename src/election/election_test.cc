@@ -55,7 +55,12 @@ TEST_F(ElectionTest, ALeaderWithoutItsStoreStopsBeforeAnotherBeginsAndCampaignsA
   ASSERT_TRUE(scene_.AwaitWorkOf("second"));
   EXPECT_EQ(first->LastEnd(), LeadershipEnd::kLost);
   ASSERT_TRUE(scene_.AwaitLine("first retries"));
+  // An API server that starts refuses everybody for a while.
+  first->faults().is_denied = true;
   first->faults().down = false;
+  ASSERT_TRUE(scene_.Await(
+      [&] { return !scene_.errors.empty() && scene_.errors.back() == "it is forbidden"; }));
+  first->faults().is_denied = false;
   second->Stop();
   EXPECT_TRUE(scene_.AwaitWorkOf("first"));
 }
@@ -90,6 +95,25 @@ TEST_F(ElectionTest, WhatCannotBeMendedEndsTheElection) {
   ASSERT_FALSE(end.has_value());
   EXPECT_EQ(end.error().code, ErrorCode::kInvalidArgument);
   EXPECT_THAT(end.error().message, HasSubstr("slots"));
+}
+
+TEST_F(ElectionTest, WhoFollowsAndIsRefusedForAWhileGoesOn) {
+  auto first = Join({.name = "first"});
+  ASSERT_TRUE(scene_.AwaitWorkOf("first"));
+  auto second = Join({.name = "second"});
+  ASSERT_TRUE(scene_.AwaitLine("second sees first"));
+  second->faults().is_denied = true;
+  ASSERT_TRUE(scene_.AwaitLine("second retries"));
+  second->faults().is_denied = false;
+  first->Stop();
+  EXPECT_TRUE(scene_.AwaitWorkOf("second"));
+}
+
+TEST_F(ElectionTest, WhoNeverWasAllowedIsToldSoAtOnce) {
+  auto candidate = Join({.name = "a", .is_denied = true});
+  candidate->Join();
+  ASSERT_FALSE(candidate->end().has_value());
+  EXPECT_EQ(candidate->end().error().code, ErrorCode::kDenied);
 }
 
 TEST(ElectionOptionsTest, WhatIsNotAllowedIsRefusedBeforeAnyCall) {

@@ -38,6 +38,8 @@ Record ForeignRecord(const Fields& data, const Record& before) {
   record.owed_kill = protocol::OutstandingKill(before);
   record.renewed = ParseWallTime(TextOf(data, "lock_timestamp"));
   record.holder.name = TextOf(data, "lock_holder");
+  const bool never_held = before.token == 0 && record.holder.name.empty();
+  record.token = never_held ? 0 : ForeignToken(before);
   if (!record.holder.name.empty()) {
     record.phase = Phase::kHeld;
     record.foreign = true;
@@ -110,6 +112,8 @@ Result<void> ConfigMapCodec::Encode(const Record& record, Object& object) const 
       data.erase(key);
       if (before.contains(key)) data.emplace(key, TextOf(before, key));
     }
+    // Left of a record that is not there any more, it would belong to the one that now is.
+    if (!HasRecord(before, kStyle)) data.erase(kWritten);
   }
   std::vector<std::string> known = KnownFields(kStyle);
   known.emplace_back(kWritten);

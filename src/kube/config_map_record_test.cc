@@ -144,7 +144,7 @@ TEST(ConfigMapRecordTest, AScriptThatTakesAFreeLockHoldsIt) {
   EXPECT_TRUE(record.foreign);
   EXPECT_EQ(record.holder.name, "script");
   EXPECT_EQ(record.owed_kill, 0ms);
-  EXPECT_EQ(record.token, free.token);
+  EXPECT_EQ(record.token, free.token + 1) << "who breaks ours does not hit it";
   EXPECT_EQ(record.origin, "o1");
   EXPECT_EQ(record.slots, 1);
   // What belongs to the lock can be changed beside that hold, which goes on.
@@ -165,6 +165,19 @@ TEST(ConfigMapRecordTest, AChangeBesideAnEntirelyForeignHoldIsReadBack) {
   const Object object = Json(R"({"metadata": {"name": "x", "uid": "u1"},
     "data": {"lock_holder": "script"}})");
   Record record = MustDecode(kCodec, object);
+  record.slots = 2;
+  EXPECT_EQ(MustDecode(kCodec, MustWrite(kCodec, record, &object)), record);
+}
+
+// Found by the fuzzer: somebody deletes lock_format and lock_instance and leaves the rest. The hold
+// is foreign then. A change beside it put a format back, of a free lock, with which the old
+// lock_written still agreed: the lock was free while its holder worked.
+TEST(ConfigMapRecordTest, AChangeBesideAHoldThatLostItsFormatDoesNotFreeIt) {
+  const Object object = Json(R"({"metadata": {"name": "x", "uid": "u1"},
+    "data": {"lock_holder": "pod-a", "lock_timestamp": "2026-11-21T08:00:05.000000Z",
+      "lock_phase": "held", "lock_written": "pod-a 2026-11-21T08:00:05.000000Z"}})");
+  Record record = MustDecode(kCodec, object);
+  EXPECT_TRUE(record.foreign);
   record.slots = 2;
   EXPECT_EQ(MustDecode(kCodec, MustWrite(kCodec, record, &object)), record);
 }

@@ -251,8 +251,13 @@ Result<std::vector<Listed>> KubeStore::ListOnce(BootTime deadline, bool& expired
     const auto page = Object::Parse(response->body);
     if (!page) return Fail(Garbled(call));
     for (const Object& object : page->Items()) {
+      // One that somebody broke, in any namespace, does not hide the others.
       auto listed = ReadObject(*codec_, object);
-      if (!listed) return Fail(std::move(listed.error()));
+      if (!listed) {
+        listed = Listed{.name = object.Text({"metadata", "name"}),
+                        .snapshot = {},
+                        .unreadable = std::move(listed.error())};
+      }
       if (options_.all_namespaces) {
         listed->name = object.Text({"metadata", "namespace"}) + "/" + listed->name;
       }

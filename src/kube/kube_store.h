@@ -48,7 +48,7 @@ class KubeStore : public protocol::RecordStore {
   Result<protocol::Snapshot> Read(const std::string& name, BootTime deadline) override;
   Result<protocol::Written> Write(const std::string& name, const protocol::Version& expected,
                                   const protocol::Record& record, BootTime deadline) override;
-  // Objects with the label app.kubernetes.io/managed-by=monopod.
+  // Objects with the label app.kubernetes.io/managed-by=monopod; those that make no sense, too.
   Result<std::vector<protocol::Listed>> List(BootTime deadline) override;
   Result<void> Remove(const std::string& name, const protocol::Version& expected,
                       BootTime deadline) override;

@@ -245,6 +245,21 @@ TEST_F(KubeStoreTest, LocksOfAllNamespacesAreCalledByTheirs) {
   EXPECT_THAT(all.List(Soon()).error().message, HasSubstr("ClusterRole"));
 }
 
+TEST_F(KubeStoreTest, AnObjectThatSomebodyBrokeDoesNotHideTheOthers) {
+  api_->Answer(200, R"({"items": [
+    {"metadata": {"name": "bad", "namespace": "build", "resourceVersion": "7"},
+     "data": {"lock_format": "many"}},
+    {"metadata": {"name": "good", "namespace": "build", "resourceVersion": "8"}}]})");
+  const auto list = store_.List(Soon());
+  ASSERT_TRUE(list) << list.error().message;
+  ASSERT_EQ(list->size(), 2U);
+  EXPECT_EQ(list->at(0).name, "bad");
+  ASSERT_TRUE(list->at(0).unreadable);
+  EXPECT_THAT(list->at(0).unreadable->message, HasSubstr("the ConfigMap build/bad"));
+  EXPECT_EQ(list->at(1).name, "good");
+  EXPECT_FALSE(list->at(1).unreadable);
+}
+
 TEST_F(KubeStoreTest, RemovingIsConditional) {
   api_->Answer(200, R"({"kind": "Status", "status": "Success"})");
   EXPECT_TRUE(store_.Remove("x", "7", Soon()));

@@ -75,6 +75,7 @@ std::string ForeignStamp(const Spec& spec) {
 Record ForeignRecord(const Spec& spec, const Record& before) {
   Record record;
   CopyLockFields(before, record);
+  record.token = ForeignToken(before);
   record.stamp = ForeignStamp(spec);
   record.owed_kill = protocol::OutstandingKill(before);
   record.acquired = ParseWallTime(spec.acquire_time);
@@ -174,6 +175,8 @@ Result<void> LeaseCodec::Encode(const Record& record, Object& object) const {
     // beside it, and still does not count for the hold.
     const auto beside = FieldsBeside(record, kStyle, before, where);
     if (!beside) return Fail(beside.error());
+    // Left of a record that is not there any more, they would belong to the one that now is.
+    if (!HasRecord(before, kStyle)) known.insert(known.end(), {kTransitions, kRenewTime});
     object.ReplaceTexts({"metadata", "annotations"}, known, *beside);
     return {};
   }

@@ -237,13 +237,14 @@ Result<Record> FromFields(const Fields& fields, const FieldStyle& style, const s
 }
 
 void CopyLockFields(const Record& from, Record& to) {
-  to.token = from.token;
   to.edit = from.edit;
   to.origin = from.origin;
   to.slots = from.slots;
   to.resize_to = from.resize_to;
   to.resize_id = from.resize_id;
 }
+
+protocol::Token ForeignToken(const Record& before) { return before.token + 1; }
 
 Result<Fields> FieldsBeside(const Record& record, const FieldStyle& style, const Fields& before,
                             const std::string& where) {

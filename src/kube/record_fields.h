@@ -39,9 +39,13 @@ bool HasRecord(const Fields& fields, const FieldStyle& style);
 Result<protocol::Record> FromFields(const Fields& fields, const FieldStyle& style,
                                     const std::string& where);
 
-// What belongs to the lock rather than to its present hold: origin, token, edit, slots. It stays
-// true when somebody who does not know monopod holds.
+// What belongs to the lock rather than to its present hold: origin, edit, slots. It stays true when
+// somebody who does not know monopod holds.
 void CopyLockFields(const protocol::Record& from, protocol::Record& to);
+
+// The token by which a hold of somebody else is known, after `before`, monopod's last: one more, so
+// that who means the one does not hit the other.
+protocol::Token ForeignToken(const protocol::Record& before);
 
 // The fields of an object that something else holds: what `before` says of the last own hold, and
 // beside it what belongs to the lock in `record`. Fails as FromFields does.

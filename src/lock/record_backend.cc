@@ -211,6 +211,10 @@ Result<std::vector<LockStatus>> RecordBackend::List(BootTime deadline) {
     const SlotName name = ParseSlotRecordName(entry.name);
     LockStatus& status = by_name[name.lock];
     status.name = name.lock;
+    if (entry.unreadable) {
+      status.unreadable = entry.unreadable;
+      continue;
+    }
     if (name.slot == 0) {
       status.slots = std::clamp(entry.snapshot.record.slots, 1, kMaxSlots);
       status.resize_to = entry.snapshot.record.resize_to;

@@ -27,7 +27,8 @@ bool IsPassing(ErrorCode code) {
 
 Result<Record> UpdateRecord(protocol::RecordStore& store, const std::string& name,
                             const RecordChange& change, BootTime deadline) {
-  std::map<std::string, Record> attempts;  // by edit: writes of unknown fate
+  std::map<std::string, Record> attempts;  // by edit
+  bool unknown = false;                    // the fate of one of them
   Error last{ErrorCode::kUnavailable, "there was no time to ask the store"};
   auto pause = kFirstPause;
   while (BootClock::now() < deadline) {
@@ -40,16 +41,20 @@ Result<Record> UpdateRecord(protocol::RecordStore& store, const std::string& nam
       Result<Record> changed = change(*read);
       if (!changed) {
         // If it was a write of ours that made the change impossible, it is not known to be.
-        if (!attempts.empty()) changed.error().code = ErrorCode::kIndeterminate;
+        if (unknown) changed.error().code = ErrorCode::kIndeterminate;
         return changed;
       }
       if (read->exists() && *changed == read->record) return changed;
       changed->edit = RandomNonce();
       const auto written = store.Write(name, read->version, *changed, deadline);
       if (written) return changed;
-      if (written.error().code == ErrorCode::kConflict) continue;
-      if (!IsPassing(written.error().code)) return Fail(written.error());
+      const bool conflict = written.error().code == ErrorCode::kConflict;
+      if (!conflict && !IsPassing(written.error().code)) return Fail(written.error());
+      // A proxy may send a write twice and pass on what the second met: so a conflict is read back,
+      // too.
       attempts.emplace(changed->edit, *changed);
+      if (conflict) continue;
+      unknown = true;
       last = written.error();
     } else {
       if (!IsPassing(read.error().code)) return Fail(read.error());
@@ -58,7 +63,7 @@ Result<Record> UpdateRecord(protocol::RecordStore& store, const std::string& nam
     WaitUntil(std::min(deadline, BootClock::now() + pause), {});
     pause = std::min(2 * pause, kLongestPause);
   }
-  return Fail(attempts.empty() ? ErrorCode::kUnavailable : ErrorCode::kIndeterminate,
+  return Fail(unknown ? ErrorCode::kIndeterminate : ErrorCode::kUnavailable,
               fmt::format("the store did not answer in time: {}", last.message));
 }
 

@@ -50,6 +50,12 @@ TEST_F(RecordUpdateTest, ALostRequestIsRepeated) {
   EXPECT_EQ(Slots(), 1);
 }
 
+TEST_F(RecordUpdateTest, AWriteThatConflictsWithItselfHasLanded) {
+  store_.repeat_requests = 1;
+  EXPECT_EQ(AddOneSlot()->slots, 1);
+  EXPECT_EQ(Slots(), 1);
+}
+
 TEST_F(RecordUpdateTest, TimeOutsSayWhetherSomethingMayHaveHappened) {
   store_.down = true;
   EXPECT_EQ(AddOneSlot(50ms).error().code, ErrorCode::kUnavailable);

@@ -95,23 +95,31 @@ void RecordMachine::OnWrite(const Result<Written>& reply, Moment sent, Moment re
 }
 
 void RecordMachine::OnWriteFailure(const Error& error, BootTime sent, BootTime received) {
-  if (error.code == ErrorCode::kConflict) {
+  const bool conflict = error.code == ErrorCode::kConflict;
+  if (conflict) {
     OnContact(true);
-    if (write_kind_ == WriteKind::kClaim && slot_at(call_slot_).turn) crowd_.Rejected();
+    if (write_kind_ == WriteKind::kClaim && slot_at(call_slot_).turn) {
+      crowd_.Rejected(received - sent);
+    }
     // A smaller number of slots may be why; only the slot-0 record says so.
     for (Slot& slot : slots_) slot.fresh = false;
   }
-  if (!NeverLanded(error.code)) {
+  // Somebody on the way (a proxy) may have sent the write twice and pass on what the second try
+  // met: the first. So a conflict says that nothing can land any more, not that nothing has.
+  if (conflict || !NeverLanded(error.code)) {
     slot_at(call_slot_).fresh = false;
-    attempts_[write_record_.stamp] = sent;
+    if (slot_ >= 0) attempts_[write_record_.stamp] = sent;
     if (write_kind_ == WriteKind::kClaim) {
+      // An earlier try, too, may still land.
+      if (!conflict) unresolved_version_ = write_expected_;
+      if (conflict && !unresolved_) unresolved_version_ = Version();
       unresolved_ = true;
-      unresolved_version_ = write_expected_;
     }
+    if (write_kind_ == WriteKind::kFree && !conflict) end_may_land_ = true;
   }
   must_read_ = slot_ >= 0;
   if (state_ == State::kSeeking && !unresolved_) slot_ = -1;
-  if (error.code != ErrorCode::kConflict) OnFailure(error, received, true);
+  if (!conflict) OnFailure(error, received, true);
 }
 
 void RecordMachine::OnAwaited() {
@@ -197,13 +205,22 @@ void RecordMachine::OnFailure(const Error& error, BootTime received, bool writin
   last_error_ = error;
   write_failing_ = writing;
   if (backoff_ == nanoseconds(0)) failing_since_ = call_started_;
+  if (error.code != ErrorCode::kDenied) denied_since_.reset();
+  if (error.code == ErrorCode::kDenied && !denied_since_) denied_since_ = received;
   backoff_ = NextBackoff(backoff_, claim_.times.attempt);
   retry_at_ = received + backoff_;
   if (!IsPermanent(error.code)) return;
 
   const bool replaced = error.code == ErrorCode::kStoreReplaced;
   switch (state_) {
-    case State::kSeeking: Finish(unresolved_ ? Outcome::kUnknown : Outcome::kFailed, error); return;
+    case State::kSeeking:
+      // Who waits was allowed to: an API server that starts refuses until it knows its rules.
+      if (error.code == ErrorCode::kDenied && !waiting_for_.empty() &&
+          received < *denied_since_ + claim_.store_timeout) {
+        return;
+      }
+      Finish(unresolved_ ? Outcome::kUnknown : Outcome::kFailed, error);
+      return;
     case State::kHolding:
       // Rights may come back before the tenure ends; without a tenure there is nothing to keep.
       if (replaced && told_) Lose({.detail = error.message, .over = true});
@@ -221,6 +238,7 @@ void RecordMachine::OnFailure(const Error& error, BootTime received, bool writin
 void RecordMachine::OnContact(bool writing) {
   if (write_failing_ && !writing) return;
   write_failing_ = false;
+  denied_since_.reset();
   retry_at_ = {};
   backoff_ = nanoseconds(0);
 }

@@ -177,9 +177,10 @@ class RecordMachine {
 
   // Contact with the store.
   BootTime call_started_{};
-  BootTime failing_since_{};    // the first of the calls that have failed since the last success
-  bool contacted_ = false;      // a write landed, or somebody was seen to hold the lock
-  bool write_failing_ = false;  // the last failure was a write's
+  BootTime failing_since_{};  // the first of the calls that have failed since the last success
+  std::optional<BootTime> denied_since_;  // the first of those latest ones that were all refused
+  bool contacted_ = false;                // a write landed, or somebody was seen to hold the lock
+  bool write_failing_ = false;            // the last failure was a write's
   BootTime retry_at_{};
   std::chrono::nanoseconds backoff_{0};
   Error last_error_;
@@ -192,7 +193,7 @@ class RecordMachine {
   std::optional<Event> stale_;                // to be told when the takeover has landed
   int slot_ = -1;                             // the slot that was claimed; -1 while seeking freely
   bool unresolved_ = false;                   // a claim write may have landed or may still land,
-  Version unresolved_version_;                // if the record has this version then
+  Version unresolved_version_;                // if the record has this version then; empty: no more
   std::map<std::string, BootTime> attempts_;  // stamp -> send time of writes of unknown fate
   Token token_ = 0;
   Chance chance_{};
@@ -202,11 +203,12 @@ class RecordMachine {
   bool told_ = false;        // the caller was told that it holds
   bool must_read_ = false;   // the fate of a write is unknown, or it met a change
   BootTime proof_{};         // send time of the latest write that landed
-  std::chrono::nanoseconds renew_jitter_{0};
+  std::chrono::nanoseconds renew_early_{0};
 
   // Ending.
   BootTime end_by_{};
   bool ended_elsewhere_ = false;  // somebody else ended the hold
+  bool end_may_land_ = false;     // a write that ends the hold was of unknown fate
   Outcome ending_as_ = Outcome::kNotAcquired;
 };
 

@@ -30,7 +30,9 @@ void RecordMachine::ClaimLanded(const Record& record, BootTime sent) {
   token_ = record.token;
   proof_ = first ? sent : std::max(proof_, sent);
   begun_ = record.phase == Phase::kHeld;
-  renew_jitter_ = RenewJitter(record.stamp, claim_.times.renew);
+  // Holds that began together are not renewed together: the first renewal comes up to half an
+  // interval early. No more do, so that there is one for each interval and no more.
+  renew_early_ = first ? 5 * RenewJitter(record.stamp, claim_.times.renew) : nanoseconds(0);
   attempts_.clear();
   if (stale_) events_.push_back(*std::exchange(stale_, std::nullopt));
   if (!first || begun_) return;
@@ -54,7 +56,7 @@ Action RecordMachine::NextHolding(Moment now) {
   if (must_read_) return EmitRead(slot_, now.boot);
 
   const bool may_begin = now.boot >= chance_.work_may_begin;
-  const BootTime renew_at = proof_ + claim_.times.renew - renew_jitter_;
+  const BootTime renew_at = proof_ + claim_.times.renew - renew_early_;
   if (begun_ && !told_) {
     // Sticky only now: a claim that nobody was told of must go stale.
     if (own().record.kind != claim_.kind) return Renew(now);
@@ -126,10 +128,13 @@ void RecordMachine::HoldingRead(const Snapshot& snapshot) {
 void RecordMachine::ForgetClaim() {
   state_ = State::kSeeking;
   unresolved_ = false;
-  slot_ = -1;
   attempts_.clear();
   begun_ = false;
-  for (Slot& slot : slots_) slot.fresh = false;
+  for (int slot = 0; slot < static_cast<int>(slots_.size()); ++slot) {
+    // Its own was read this moment.
+    if (slot != slot_) slot_at(slot).fresh = false;
+  }
+  slot_ = -1;
 }
 
 void RecordMachine::Lose(Loss loss) {
@@ -222,12 +227,14 @@ void RecordMachine::EndingRead(const Snapshot& snapshot, BootTime received) {
   // ended the hold before that write came.
   const Record& record = snapshot.record;
   const bool own_end = attempts_.contains(record.stamp);
-  // One that is over by now, too, began after an end that was clean: after any other it would still
-  // be waiting.
-  const bool later_is_over = record.phase == Phase::kFree && record.owed_kill == milliseconds(0) &&
-                             received < proof_ + claim_.times.kill;
-  const bool after_own_end = !attempts_.empty() && record.token > token_ &&
-                             (record.phase == Phase::kHeld || later_is_over);
+  // One that has begun, or is over, by now, did so after an end that was clean: after any other it
+  // would still be waiting.
+  const bool soon = received < proof_ + claim_.times.kill;
+  const bool later_has_begun = record.phase == Phase::kHeld && (soon || end_may_land_);
+  const bool later_is_over =
+      record.phase == Phase::kFree && record.owed_kill == milliseconds(0) && soon;
+  const bool after_own_end = !attempts_.empty() && !record.foreign && record.token > token_ &&
+                             (later_has_begun || later_is_over);
   if (own_end || after_own_end) {
     TellReleased();
     ended_elsewhere_ = true;

@@ -6,6 +6,7 @@
 
 #include "src/base/duration.h"
 #include "src/base/lock_name.h"
+#include "src/protocol/backoff.h"
 #include "src/protocol/record_machine.h"
 
 namespace monopod::protocol {
@@ -24,7 +25,13 @@ Action RecordMachine::NextSeeking(Moment now) {
   if (StoreTimedOut(now)) return unresolved_ ? GiveUp(now) : FailUnavailable(now);
   // Even without time to wait one look is taken, and one claim tried.
   const bool time_is_up = claim_.give_up_at && now.boot >= *claim_.give_up_at;
-  if (time_is_up && (looked_ || (contacted_ && backoff_ > nanoseconds(0)))) return GiveUp(now);
+  // Who was faster is worth a read; it may have been this claim's own write.
+  const bool lost_race = unresolved_ && unresolved_version_.empty() && backoff_ == nanoseconds(0);
+  if (time_is_up && !lost_race && (looked_ || (contacted_ && backoff_ > nanoseconds(0)))) {
+    // Nobody can say that it is busy: the right to look was taken away.
+    if (denied_since_ && !unresolved_) return Finish(Outcome::kFailed, last_error_);
+    return GiveUp(now);
+  }
   if (now.boot < retry_at_) {
     return IdleAction{std::min(retry_at_, claim_.give_up_at.value_or(BootTime::max()))};
   }
@@ -279,6 +286,7 @@ bool RecordMachine::StoreTimedOut(Moment now) const {
 }
 
 Action RecordMachine::FailUnavailable(Moment now) {
+  if (IsPermanent(last_error_.code)) return Finish(Outcome::kFailed, last_error_);
   return Finish(Outcome::kFailed,
                 {ErrorCode::kUnavailable,
                  fmt::format("the store failed for {}: {}",

@@ -54,6 +54,8 @@ struct Written {
 struct Listed {
   std::string name;  // the record's name, slot suffix included
   Snapshot snapshot;
+  // Only of List(): why it cannot be read; then the snapshot has no meaning.
+  std::optional<Error> unreadable = std::nullopt;
 };
 
 // A record and the version that a waiter has seen of it.
@@ -81,7 +83,7 @@ class RecordStore {
                                 const Record& record, BootTime deadline) = 0;
 
   // Every record of the store, by name. A record that cannot be read fails the call with
-  // its name.
+  // its name, or where anybody can break one (objects in Kubernetes) says why.
   virtual Result<std::vector<Listed>> List(BootTime deadline) = 0;
 
   // Removes a record, if its version is `expected`. Tokens of a later record of that name

@@ -130,9 +130,9 @@ TEST_P(CrashTest, AStoppedMonopodDoesNotDisarmTheDeadline) {
 TEST_P(CrashTest, ABrokenHolderIsDeadBeforeTheNextBegins) {
   Process holder = StartHolder();
   const unsigned long token = TokensBegun().at(0);
-  EXPECT_EQ(Finish({"break", "x", "--token", std::to_string(token + 1), "--reason", "r"}).code, 76);
+  EXPECT_EQ(Ask({"break", "x", "--token", std::to_string(token + 1), "--reason", "r"}).code, 76);
   const Ended broken =
-      Finish({"break", "x", "--token", std::to_string(token), "--reason", "node is gone"});
+      Ask({"break", "x", "--token", std::to_string(token), "--reason", "node is gone"});
   EXPECT_EQ(broken.code, 0) << broken.err;
   EXPECT_THAT(broken.err, HasSubstr("\"event\":\"broken\""));
   Process next = Run(Flags(), "true");

@@ -37,7 +37,7 @@ class ElectTest : public CommandTest {
   static std::string Say(const std::string& what) { return "echo " + what + " >>\"$DIR/log\""; }
 
   Json StatusOf(const std::string& lock) const {
-    const Ended status = Finish({"status", lock, "-o", "json"});
+    const Ended status = Ask({"status", lock, "-o", "json"});
     return status.code == 0 ? Json::parse(status.out)["slot"][0] : Json::object();
   }
   bool AwaitHolder(const std::string& lock, const std::string& name) const {
@@ -126,7 +126,7 @@ TEST_F(ElectTest, HooksSurroundTheCommand) {
       Finish({"elect", "x", "--holder", "me", "--on-start", Say("start $MONOPOD_HOLDER"),
               "--on-stop", Say("stop $MONOPOD_LOCK"), "--", "sh", "-c", Say("work") + "; exit 3"});
   EXPECT_EQ(ended.code, 3) << ended.err;
-  EXPECT_THAT(Said(), ElementsAre("start me", "work", "stop x"));
+  EXPECT_THAT(Said(), ElementsAre("start me", "work", "stop " + LockName("x")));
   EXPECT_TRUE(IsFree("x"));
 }
 
@@ -196,7 +196,7 @@ TEST_F(ElectTest, WithoutACommandItCampaignsAgainAfterALoss) {
       Monopod({"elect", "x", "--ttl", ttl(), "--on-start", Say("start"), "--on-stop", Say("stop")});
   ASSERT_TRUE(AwaitLog("start"));
   const std::string token = StatusOf("x")["token"].dump();
-  EXPECT_EQ(Finish({"break", "x", "--token", token, "--reason", "a test"}).code, 0);
+  EXPECT_EQ(Ask({"break", "x", "--token", token, "--reason", "a test"}).code, 0);
   ASSERT_TRUE(AwaitLines("start", 2)) << leader.err();
   EXPECT_THAT(Said(), ElementsAre("start", "stop", "start"));
   leader.Signal(SIGTERM);
@@ -207,7 +207,7 @@ TEST_F(ElectTest, ALostLeadershipStopsTheCommandAndEndsWith122) {
   Process leader = Candidate("leader", {"--on-stop", Say("stopped")});
   ASSERT_TRUE(AwaitLog("lead leader"));
   const std::string token = StatusOf("x")["token"].dump();
-  EXPECT_EQ(Finish({"break", "x", "--token", token, "--reason", "a test"}).code, 0);
+  EXPECT_EQ(Ask({"break", "x", "--token", token, "--reason", "a test"}).code, 0);
   EXPECT_EQ(leader.Wait(), 122) << leader.err();
   EXPECT_THAT(leader.err(), HasSubstr("the leadership was lost"));
   EXPECT_THAT(Said(), ElementsAre("lead leader", "stopped"));
@@ -251,10 +251,11 @@ TEST_F(ElectTest, EqualsLeaveEachOtherAlone) {
 }
 
 TEST_F(ElectTest, AsProcessOneItRunsItsHooksAndItsCommand) {
-  Process leader({"unshare", "--pid", "--fork", "--mount-proc", "--kill-child", MONOPOD_BINARY,
-                  "elect", "x", "--on-start", Say("start"), "--on-stop", Say("stop"), "--", "sh",
-                  "-c", "setsid sleep 1000 & " + Say("work") + "; exit 5"},
-                 InEnvironment());
+  Process leader(
+      Words(Words({"unshare", "--pid", "--fork", "--mount-proc", "--kill-child"}, Program()),
+            {"elect", LockName("x"), "--on-start", Say("start"), "--on-stop", Say("stop"), "--",
+             "sh", "-c", "setsid sleep 1000 & " + Say("work") + "; exit 5"}),
+      InEnvironment());
   EXPECT_EQ(leader.Wait(), 5) << leader.err();
   EXPECT_THAT(Said(), ElementsAre("start", "work", "stop"));
 }

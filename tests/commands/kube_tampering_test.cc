@@ -190,6 +190,15 @@ TEST_F(KubeConfigMapTest, AHandWrittenLockHoldsUntilItWasSilentForTheForeignTtl)
   EXPECT_THAT(waiter.err(), HasSubstr("\"event\":\"taken-over\""));
 }
 
+TEST_F(KubeConfigMapTest, ABrokenObjectDoesNotHideTheOtherLocks) {
+  for (const std::string lock : {"good", "broken"}) EXPECT_EQ(Finish({"create", lock}).code, 0);
+  server_.Patch(PathOf("broken"), {{"data", {{"lock_format", "many"}}}});
+  const Ended listed = Finish({"ls", "-A", "-o", "name"});
+  EXPECT_EQ(listed.code, 64);
+  EXPECT_EQ(listed.out, "default/good\n");
+  EXPECT_THAT(listed.err, HasSubstr("the ConfigMap default/broken: data.lock_format"));
+}
+
 TEST_F(KubeConfigMapTest, AHandWrittenReleaseIsSeen) {
   PutHandWritten();
   Process waiter = StartWaiter({"--ttl", "2s"});

@@ -40,7 +40,7 @@ TEST_F(SupervisionTest, ArgumentsReachTheCommandUnchanged) {
 TEST_F(SupervisionTest, TheCommandKnowsItsLock) {
   const Ended ended = Finish({"run", "x", "--holder", "web-0", "--", "sh", "-c",
                               "echo $MONOPOD_LOCK $MONOPOD_TOKEN $MONOPOD_HOLDER $MONOPOD_STORE"});
-  EXPECT_THAT(ended.out, ::testing::MatchesRegex("x [0-9]+ web-0 .*\n"));
+  EXPECT_THAT(ended.out, ::testing::MatchesRegex(LockName("x") + " [0-9]+ web-0 .*\n"));
   EXPECT_THAT(ended.out, HasSubstr(" " + store() + "\n"));
 }
 
@@ -68,9 +68,10 @@ echo ready >>"$DIR/log"; while :; do sleep 1000 & wait; done)");
 
 TEST_F(SupervisionTest, AsProcessOneItReapsForwardsAndPassesTheCodeOn) {
   const auto in_namespace = [&](const std::string& script) {
-    return Process({"unshare", "--pid", "--fork", "--mount-proc", "--kill-child", MONOPOD_BINARY,
-                    "run", "x", "--", "sh", "-c", ". \"$DIR/work.sh\"\n" + script},
-                   InEnvironment());
+    return Process(
+        Words(Words({"unshare", "--pid", "--fork", "--mount-proc", "--kill-child"}, Program()),
+              {"run", LockName("x"), "--", "sh", "-c", ". \"$DIR/work.sh\"\n" + script}),
+        InEnvironment());
   };
   Process coded = in_namespace("exit 42");
   EXPECT_EQ(coded.Wait(), 42) << coded.err();
@@ -78,7 +79,7 @@ TEST_F(SupervisionTest, AsProcessOneItReapsForwardsAndPassesTheCodeOn) {
   // Orphans fall to process 1 (or its guardian), which reaps them: none is left as a zombie.
   Process orphans = in_namespace(R"sh(for i in 1 2 3; do (true &) ; done
 while [ "$(ps -e -o stat= | grep -c Z)" != 0 ]; do :; done
-ps -o args= -p 1 | grep -q 'run x' && exit 3)sh");
+ps -o args= -p 1 | grep -q ' run ' && exit 3)sh");
   EXPECT_EQ(orphans.Wait(), 3) << orphans.err();
 
   Process termed = in_namespace(R"(trap 'exit 9' TERM; echo ready >>"$DIR/log"
@@ -95,8 +96,10 @@ TEST_F(SupervisionTest, AsProcessOneItReapsWhileItWaits) {
   Process holder = Run({}, "exec sleep 1000");
   ASSERT_TRUE(AwaitLog("begin"));
   // Children of process 1 that ended before monopod took its place, and one that ends under it.
-  Process waiter({"unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c",
-                  "true & true & sleep 1000 & exec \"$0\" run x -- true", MONOPOD_BINARY},
+  Process waiter(Words(Words({"unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh",
+                              "-c", "true & true & sleep 1000 & exec \"$@\"", "sh"},
+                             Program()),
+                       {"run", LockName("x"), "--", "true"}),
                  InEnvironment());
   ASSERT_TRUE(waiter.AwaitErr("\"event\":\"waiting\""));
   const std::vector<pid_t> process_one = ChildrenOf(waiter.pid());
@@ -113,13 +116,14 @@ TEST_F(SupervisionTest, AsProcessOneItReapsWhileItWaits) {
 
 TEST_F(SupervisionTest, WithoutAWritableCgroupTheTreeIsEndedAllTheSame) {
   // The cgroup file systems are covered, as a container's are read-only.
-  Process holder(
-      {"unshare", "--mount", "sh", "-c", "mount -t tmpfs none /sys/fs/cgroup && exec \"$@\"", "sh",
-       MONOPOD_BINARY, "run", "x", "--ttl", ttl(), "--holder", "first", "--", "sh", "-c",
-       R"(. "$DIR/work.sh"; trap '' TERM
+  Process holder(Words(Words({"unshare", "--mount", "sh", "-c",
+                              "mount -t tmpfs none /sys/fs/cgroup && exec \"$@\"", "sh"},
+                             Program()),
+                       {"run", LockName("x"), "--ttl", ttl(), "--holder", "first", "--", "sh", "-c",
+                        R"(. "$DIR/work.sh"; trap '' TERM
 setsid sh -c 'trap "" TERM; echo detached >>"$DIR/log"; while :; do sleep 1000; done' &
-while :; do sleep 1000; done)"},
-      InEnvironment());
+while :; do sleep 1000; done)"}),
+                 InEnvironment());
   ASSERT_TRUE(AwaitLog("detached")) << holder.err();
   Process waiter = Run({"--ttl", ttl()}, "true");
   ASSERT_TRUE(waiter.AwaitErr("\"event\":\"waiting\""));

@@ -23,6 +23,9 @@ class TestStore {
   virtual std::string Scope() const = 0;
   // What monopod needs beside the URL to get there.
   virtual std::vector<std::pair<std::string, std::string>> Environment() const { return {}; }
+  virtual std::vector<std::string> Flags() const { return {}; }
+  // What the test's lock is called there: others may use the store at the same time.
+  virtual std::string LockName(const std::string& lock) const { return lock; }
   // The shortest TTL that it allows.
   virtual std::string ShortTtl() const { return "2s"; }
 };

@@ -169,8 +169,9 @@ TEST(KubeCrowdTest, AHandOverAmongManyCostsAboutOneRejectedWrite) {
       kWaiters, hand_overs.size(), each, Milliseconds(median),
       Milliseconds(median) / Milliseconds(update), Milliseconds(update),
       server.Count({.verb = "get", .resource = "leases"}), server.watches().maximum);
-  // About one; the rest is for a busy machine, on which so many clients hear of a claim late.
-  EXPECT_LE(each, 2.0);
+  // Less than one; the rest is for chance, and for a busy machine, on which so many clients hear of
+  // a claim late. crowd_test asserts what is meant, without a machine.
+  EXPECT_LE(each, 1.5);
   EXPECT_LE(server.watches().maximum, kWaiters + 1) << "one for each who waits";
 }
 

@@ -1,4 +1,5 @@
-// ConfigMaps and Leases join the contract of record stores.
+// ConfigMaps and Leases join the contract of record stores, on an API server of the tests, which
+// also is unsteady, or on the cluster that the environment names.
 #include <gtest/gtest.h>
 
 #include "tests/conformance/kube_support.h"
@@ -10,24 +11,25 @@ namespace {
 using kube::ObjectKind;
 using std::chrono::milliseconds;
 
+// Events come late and watches break; nothing else fails, since these tests expect each call to
+// succeed.
+const testing::KubeFaults kUnsteady{
+    .delay_spread = milliseconds(3), .watch_closed = 0.2, .cache_delay = milliseconds(3)};
+
 template <ObjectKind Kind>
 class KubeFactory : public RecordStoreFactory {
  public:
-  std::shared_ptr<protocol::RecordStore> Open() override { return OpenStore(server_, Kind); }
+  explicit KubeFactory(const testing::KubeFaults* faults = nullptr) : place_(faults) {}
+  std::shared_ptr<protocol::RecordStore> Open() override { return place_.OpenStore(Kind); }
 
- protected:
-  testing::KubeServer server_;
+ private:
+  KubePlace place_;
 };
 
-// Events come late and watches break; nothing else fails, since these tests expect each call to
-// succeed.
 template <ObjectKind Kind>
 class UnsteadyKubeFactory : public KubeFactory<Kind> {
  public:
-  UnsteadyKubeFactory() {
-    this->server_.SetFaults(
-        {.delay_spread = milliseconds(3), .watch_closed = 0.2, .cache_delay = milliseconds(3)});
-  }
+  UnsteadyKubeFactory() : KubeFactory<Kind>(&kUnsteady) {}
 };
 
 INSTANTIATE_TEST_SUITE_P(ConfigMap, RecordStoreContractTest,

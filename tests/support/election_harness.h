@@ -94,6 +94,7 @@ class WatchedStore : public testing::FaultyStore {
     return FaultyStore::Write(name, expected, record, deadline);
   }
 
+  std::atomic<bool> is_denied = false;  // reads of anything
   std::atomic<bool> is_denied_looks = false;
   std::atomic<bool> is_denied_announcing = false;
   // Guarded by the scene's mutex:
@@ -103,7 +104,7 @@ class WatchedStore : public testing::FaultyStore {
 
  private:
   bool IsDenied(const std::string& name) const {
-    return is_denied_looks && name == "web.preferred";
+    return is_denied || (is_denied_looks && name == "web.preferred");
   }
   static tl::unexpected<Error> Denied() { return Fail(ErrorCode::kDenied, "it is forbidden"); }
 
@@ -120,6 +121,7 @@ class Candidate {
     bool finishes = false;    // the work returns by itself
     bool is_cut_off = false;  // from the store
     bool is_blocked = false;  // its first look lasts until Unblock
+    bool is_denied = false;
     bool is_denied_looks = false;
     bool is_denied_announcing = false;
     seconds skew{0};  // how much its clock is fast
@@ -130,6 +132,7 @@ class Candidate {
     faults_ = std::make_shared<WatchedStore>(std::move(store), scene_, options_.skew);
     faults_->down = options_.is_cut_off;
     faults_->is_blocked = options_.is_blocked;
+    faults_->is_denied = options_.is_denied;
     faults_->is_denied_looks = options_.is_denied_looks;
     faults_->is_denied_announcing = options_.is_denied_announcing;
     auto made = ElectionOverClient::Make(
@@ -166,7 +169,7 @@ class Candidate {
   }
   const Result<ElectionEnd>& end() const { return end_; }  // once it has joined
   void Resign() { election_->Resign(); }
-  testing::Faults& faults() { return *faults_; }
+  WatchedStore& faults() { return *faults_; }
   LeadershipEnd LastEnd() const { return last_end_; }
   // It has looked twice from now on: so one whole look began and ended meanwhile.
   bool AwaitLooks(int count = 2) {

@@ -8,7 +8,9 @@ namespace monopod::testing {
 struct Faults {
   std::atomic<int> lose_replies{0};   // so many writes land, and answer "unknown"
   std::atomic<int> lose_requests{0};  // so many writes never arrive, and answer "unknown"
-  std::atomic<bool> down{false};      // every call answers "unavailable"
+  std::atomic<int> repeat_requests{
+      0};                         // so many writes are sent twice, and the second's answer is given
+  std::atomic<bool> down{false};  // every call answers "unavailable"
 
   // Whether one of `count` is left; takes it.
   static bool Take(std::atomic<int>& count) {

@@ -22,6 +22,7 @@ class FaultyStore : public protocol::RecordStore, public Faults {
     if (down) return Down();
     if (Take(lose_requests)) return Fail(ErrorCode::kIndeterminate, "the request was lost");
     auto reply = real_->Write(name, expected, record, deadline);
+    if (reply && Take(repeat_requests)) return real_->Write(name, expected, record, deadline);
     if (reply && Take(lose_replies)) return Fail(ErrorCode::kIndeterminate, "the reply was lost");
     return reply;
   }
