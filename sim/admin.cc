@@ -38,6 +38,10 @@ void Admin::Act() {
     network_.Remove(0);
     environment_.trace.Add(environment_.queue.now(), "admin", 1,
                            [] { return std::string("deletes the record"); });
+    // A manifest that is applied anew.
+    if (IsKube(environment_.schedule.store) && environment_.random.Chance(0.5)) {
+      (void)network_.Edit(0, {}, [](kube::Object&) {});
+    }
   }
   if (target_ == 0 && environment_.Happens(faults.resize)) {
     Resize(1 + static_cast<int>(environment_.random.Below(3)));
@@ -49,6 +53,7 @@ bool Admin::Apply(Edit edit) {
   return network_
       .Commit({.slot = edit.slot,
                .before_version = edit.expected,
+               .before = {},
                .after = std::move(edit.record),
                .author = edit.author,
                .sent = clock_.At(environment_.queue.now())})

@@ -9,6 +9,7 @@ namespace monopod::sim {
 using protocol::AwaitAction;
 using protocol::ReadAction;
 using protocol::WriteAction;
+using std::chrono::seconds;
 
 Candidate::Candidate(const Parts& parts, const Identity& identity)
     : Process({.world = parts.environment,
@@ -29,7 +30,11 @@ protocol::Claim Candidate::DrawClaim() {
                         .holder = {.name = "pod", .instance = InstanceOf(this->claim())},
                         .times = spec().times,
                         .lock_delay = spec().lock_delay,
+                        .recovery_delay = environment_.schedule.recovery_delay,
                         .store_timeout = kStoreTimeout};
+  if (environment_.schedule.faults.foreign > 0 && environment_.random.Chance(0.3)) {
+    claim.foreign_ttl = environment_.random.OneOf({seconds(1), seconds(20)});
+  }
   if (says_slots) claim.slots = environment_.schedule.slots;
   DrawPatience(claim);
   return claim;
@@ -41,7 +46,8 @@ void Candidate::MakeMachine() {
       make_protocol_(DrawClaim(), [this] { return fmt::format("{}-{}", claim(), ++nonces_); });
 }
 
-void Candidate::DropMachine(bool /*crashed*/) {
+void Candidate::DropMachine(bool crashed) {
+  if (crashed) network_.Restarted(identity().node);
   protocol_.reset();
   call_.reset();
 }
@@ -53,7 +59,7 @@ void Candidate::CarryOut() {
 
 void Candidate::Carry(const ReadAction& action) {
   Trace(5, [&] { return "reads " + action.name; });
-  call_ = network_.Send({.receiver = this,
+  call_ = network_.Send({.caller = this,
                          .node = identity().node,
                          .claim = claim(),
                          .slot = SlotOf(action.name),
@@ -67,10 +73,11 @@ void Candidate::Carry(const WriteAction& action) {
                        action.expected, static_cast<int>(action.record.phase),
                        action.record.holder.instance, action.record.stamp);
   });
-  call_ = network_.Send({.receiver = this,
+  const bool removes = protocol_->Removes(action);
+  call_ = network_.Send({.caller = this,
                          .node = identity().node,
                          .claim = claim(),
-                         .writes = true,
+                         .kind = removes ? Call::Kind::kRemove : Call::Kind::kWrite,
                          .slot = SlotOf(action.name),
                          .expected = action.expected,
                          .record = action.record,
@@ -79,15 +86,29 @@ void Candidate::Carry(const WriteAction& action) {
 }
 
 void Candidate::Carry(const AwaitAction& action) {
-  const std::uint64_t ticket = Await(action.until);
-  network_.SetWatch(identity().node, {.receiver = this, .ticket = ticket, .seen = action.seen});
+  news_.clear();
+  await_ = Await(action.until);
+  network_.hints().Await(identity().node, {.waiter = this, .ticket = await_, .seen = action.seen});
+}
+
+void Candidate::OnHint(std::uint64_t ticket, std::vector<protocol::Listed> news) {
+  if (ticket != await_ || !protocol_) return;
+  news_ = std::move(news);
+  OnWake(ticket);
+}
+
+void Candidate::EndAwait() {
+  for (const protocol::Listed& one : news_) {
+    environment_.checker.OnSeen(claim(), SlotOf(one.name), one.snapshot);
+  }
+  protocol_->OnNews(std::exchange(news_, {}), Now());
 }
 
 void Candidate::OnReply(CallId id) {
   if (call_ != id || !protocol_ || Postponed([this, id] { OnReply(id); })) return;
   call_.reset();
   const Call& call = network_.at(id);
-  if (call.writes) {
+  if (call.writes()) {
     protocol_->OnWrite(call.written, {.boot = call.sent}, Now());
   } else {
     if (call.snapshot) environment_.checker.OnSeen(claim(), call.slot, *call.snapshot);

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "sim/network.h"
 #include "sim/process.h"
@@ -10,7 +11,7 @@
 
 namespace monopod::sim {
 
-class Candidate final : public Process, public Receiver {
+class Candidate final : public Process, public Caller, public Waiter {
  public:
   struct Parts {
     Environment& environment;
@@ -20,7 +21,7 @@ class Candidate final : public Process, public Receiver {
   Candidate(const Parts& parts, const Identity& identity);
 
   void OnReply(CallId call) override;
-  void OnHint(std::uint64_t ticket) override { OnWake(ticket); }
+  void OnHint(std::uint64_t ticket, std::vector<protocol::Listed> news) override;
 
  private:
   void MakeMachine() override;
@@ -28,7 +29,7 @@ class Candidate final : public Process, public Receiver {
   void Ask() override { action_ = protocol_->Next(Now()); }
   void CarryOut() override;
   void StopMachine(BootTime end_by) override { protocol_->Stop(end_by); }
-  void EndAwait() override { protocol_->OnAwaited(); }
+  void EndAwait() override;
   std::optional<protocol::Tenure> tenure() const override { return protocol_->tenure(); }
 
   protocol::Claim DrawClaim();
@@ -46,6 +47,8 @@ class Candidate final : public Process, public Receiver {
   std::uint64_t nonces_ = 0;
   protocol::Action action_;
   std::optional<CallId> call_;
+  std::uint64_t await_ = 0;  // the present one
+  std::vector<protocol::Listed> news_;
 };
 
 }  // namespace monopod::sim

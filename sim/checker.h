@@ -17,7 +17,7 @@
 
 namespace monopod::sim {
 
-enum class Author : std::uint8_t { kClaim, kBreak, kResize };
+enum class Author : std::uint8_t { kClaim, kBreak, kResize, kForeign };
 
 // A write that landed.
 struct Landed {
@@ -37,6 +37,7 @@ class Checker final : public Judge {
   ClaimId NewClaim(const NodeClock& clock, const protocol::Times& times) override;
   void OnLanded(const Landed& landed, TrueTime now);
   void OnRemoved(std::size_t slot);
+  void OnPowerLoss();
   // A read's answer reached a claim.
   void OnSeen(ClaimId claim, std::size_t slot, const protocol::Snapshot& snapshot);
   void OnBelief(ClaimId claim, BootTime proof) override;
@@ -44,12 +45,15 @@ class Checker final : public Judge {
   void OnWorkWrote(ClaimId claim) override;
   void OnWorkEnded(ClaimId claim, TrueTime now) override;
   void OnClaimEnded(ClaimId claim, protocol::Outcome outcome) override;
+  // A client that is not monopod believes that it holds, or no longer.
+  void OnForeignWork(const std::string& who, bool works);
 
  private:
   struct Claim : Proven {
     bool began = false;  // `held` landed
     bool over = false;   // it was said that nothing of it is left
     bool works = false;
+    bool waits = true;  // since it began, for the lock
     std::size_t slot = 0;
     protocol::Token token = 0;
     std::uint64_t removals = 0;  // of the record, when it was claimed
@@ -67,6 +71,8 @@ class Checker final : public Judge {
   void CheckAuthor(const Landed& landed, TrueTime now);
   void CheckTakeover(const Landed& landed, TrueTime now);
   void CheckOverlap(ClaimId claim, TrueTime now);
+  void CheckForeignWork(const std::string& who);
+  void CheckOrder(ClaimId claim);
   bool UnknownTo(ClaimId claim, ClaimId deleted) const;
   void NoteHold(const Landed& landed);
   std::optional<ClaimId> HolderOf(const protocol::Record& record) const;
@@ -75,6 +81,7 @@ class Checker final : public Judge {
   const SimStore& store_;
   std::vector<Claim> claims_;
   std::vector<ClaimId> working_;
+  std::vector<std::string> foreign_working_;
   std::array<TrueTime, kMostSlots> stamped_{};
   std::array<protocol::Token, kMostSlots> highest_token_{};
   std::array<std::uint64_t, kMostSlots> removals_{};

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace monopod::sim {
@@ -22,8 +23,9 @@ void Judge::CheckBelief(ClaimId id, const Proven& claim, BootTime proof) {
 void Judge::CheckEndOfWork(ClaimId id, const Proven& claim, TrueTime now) {
   const BootTime end = claim.clock->At(now);
   // A microsecond for the roundings of the simulated clocks.
-  const BootTime last =
-      *claim.proof + claim.times.kill + protocol::kDeathAllowance + std::chrono::microseconds(1);
+  const auto allowed = protocol::kDeathAllowance + std::chrono::microseconds(1);
+  BootTime last = *claim.proof + claim.times.kill + allowed;
+  if (Overslept(claim)) last = std::max(last, claim.clock->woke_at() + allowed);
   if (end > last) {
     Fail(
         fmt::format("I4: the work of {} ran for {} ms after its last proof, and its kill time is "
@@ -31,6 +33,12 @@ void Judge::CheckEndOfWork(ClaimId id, const Proven& claim, TrueTime now) {
                     InstanceOf(id), (end - *claim.proof) / std::chrono::milliseconds(1),
                     claim.times.kill.count()));
   }
+}
+
+bool Judge::Overslept(const Proven& claim) {
+  if (!claim.proof) return false;
+  const BootTime kill_at = *claim.proof + claim.times.kill;
+  return claim.clock->SleptBetween(kill_at, kill_at + protocol::kDeathAllowance);
 }
 
 void Judge::CheckFence(const Write& write) {

@@ -24,7 +24,7 @@ class Judge {
   virtual void OnWorkEnded(ClaimId claim, TrueTime now) = 0;
   virtual void OnClaimEnded(ClaimId claim, protocol::Outcome outcome) = 0;
 
-  // For what the simulation itself finds wrong.
+  // For what the simulation itself finds wrong. Begins with what is broken, "I5: " for example.
   void Fail(std::string violation);
 
   // The first invariant that did not hold, and how.
@@ -40,6 +40,9 @@ class Judge {
   // What the machine believes is not more than what is true.
   void CheckBelief(ClaimId id, const Proven& claim, BootTime proof);
   void CheckEndOfWork(ClaimId id, const Proven& claim, TrueTime now);
+  // Its machine sleeps, or slept, through the moment at which its work had to be dead: the work
+  // stands still meanwhile, and is killed when the machine wakes up.
+  static bool Overslept(const Proven& claim);
 
   // I3: the resource that the lock protects has not seen a higher token, unless that may be.
   struct Write {

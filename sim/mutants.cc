@@ -1,5 +1,9 @@
+// Mistakes in what is written, and in what is made of its outcome. What is read wrongly is in
+// mutants_reading.cc.
 #include <array>
+#include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "sim/protocol_under_test.h"
@@ -10,9 +14,9 @@ namespace {
 
 using protocol::Action;
 using protocol::Claim;
+using protocol::Listed;
 using protocol::Moment;
 using protocol::Phase;
-using protocol::ReadAction;
 using protocol::Record;
 using protocol::Snapshot;
 using protocol::WriteAction;
@@ -37,137 +41,27 @@ class UnknownTakenAsSuccess : public ProtocolUnderTest {
   }
 };
 
-// Changes what the machine reads.
-class Misreads : public ProtocolUnderTest {
- public:
-  using ProtocolUnderTest::ProtocolUnderTest;
-  void OnRead(const Result<Snapshot>& reply, Moment received) override {
-    if (!reply || !reply->exists()) {
-      machine().OnRead(reply, received);
-      return;
-    }
-    Snapshot misread = *reply;
-    Misread(misread);
-    machine().OnRead(misread, received);
-  }
-
- protected:
-  virtual void Misread(Snapshot& snapshot) = 0;
-};
-
-class TakesOverWithoutWaiting : public Misreads {
- public:
-  using Misreads::Misreads;
-
- protected:
-  void Misread(Snapshot& snapshot) override {
-    if (!IsMine(snapshot.record)) {
-      snapshot.known_silence = protocol::SilenceToTakeOver(snapshot.record.ttl);
-    }
-  }
-};
-
-class ForgetsWhatIsOwed : public Misreads {
- public:
-  using Misreads::Misreads;
-
- protected:
-  void Misread(Snapshot& snapshot) override {
-    if (!IsMine(snapshot.record)) snapshot.record.owed_kill = {};
-  }
-};
-
-class CountsCreditTwice : public Misreads {
- public:
-  using Misreads::Misreads;
-
- protected:
-  void Misread(Snapshot& snapshot) override { snapshot.record.credit *= 2; }
-};
-
-class ForgetsTheDeathAllowance : public Misreads {
- public:
-  using Misreads::Misreads;
-
- protected:
-  void Misread(Snapshot& snapshot) override {
-    Record& record = snapshot.record;
-    if (record.phase != Phase::kFree || record.owed_kill.count() == 0) return;
-    record.owed_kill -= protocol::kDeathAllowance;
-  }
-};
-
-class UsesRetiredSlots : public Misreads {
- public:
-  using Misreads::Misreads;
-
- protected:
-  void Misread(Snapshot& snapshot) override {
-    if (snapshot.record.phase == Phase::kRetired) snapshot.record.phase = Phase::kFree;
-  }
-};
-
-// In the first slot; the others have origins of their own.
-class IgnoresTheOrigin : public Misreads {
- public:
-  using Misreads::Misreads;
-  Action Next(Moment now) override {
-    Action action = ProtocolUnderTest::Next(now);
-    if (const auto* read = std::get_if<ReadAction>(&action)) reads_first_ = read->name == kLock;
-    auto* write = std::get_if<WriteAction>(&action);
-    if (write != nullptr && write->name == kLock && write->record.origin == believed_) {
-      write->record.origin = true_;
-    }
-    return action;
-  }
-
- protected:
-  void Misread(Snapshot& snapshot) override {
-    if (!reads_first_) return;
-    true_ = snapshot.record.origin;
-    if (believed_.empty()) believed_ = true_;
-    snapshot.record.origin = believed_;
-  }
-
- private:
-  bool reads_first_ = false;
-  std::string believed_;
-  std::string true_;
-};
-
-// Believes to hold whatever it reads, once it held.
-class RenewsWhatIsNotIts : public Misreads {
- public:
-  using Misreads::Misreads;
-  Action Next(Moment now) override {
-    Action action = ProtocolUnderTest::Next(now);
-    if (const auto* write = std::get_if<WriteAction>(&action)) {
-      if (IsMine(write->record)) held_ = write->record;
-    }
-    return action;
-  }
-
- protected:
-  void Misread(Snapshot& snapshot) override {
-    if (held_ && machine().tenure()) snapshot.record = *held_;
-  }
-
- private:
-  std::optional<Record> held_;
-};
-
 // Changes what the machine writes.
 class Miswrites : public ProtocolUnderTest {
  public:
   using ProtocolUnderTest::ProtocolUnderTest;
   Action Next(Moment now) override {
     Action action = ProtocolUnderTest::Next(now);
-    if (auto* write = std::get_if<WriteAction>(&action)) Miswrite(write->record);
+    if (auto* write = std::get_if<WriteAction>(&action)) Miswrite(*write);
     return action;
+  }
+  void OnRead(const Result<Snapshot>& reply, Moment received) override {
+    if (reply) Read(*reply);
+    machine().OnRead(reply, received);
+  }
+  void OnNews(const std::vector<Listed>& news, Moment received) override {
+    for (const Listed& one : news) Read(one.snapshot);
+    machine().OnAwaited(news, received);
   }
 
  protected:
-  virtual void Miswrite(Record& record) = 0;
+  virtual void Miswrite(WriteAction& write) = 0;
+  virtual void Read(const Snapshot& /*snapshot*/) {}
 };
 
 class EndsCleanWhileRecovering : public Miswrites {
@@ -175,8 +69,18 @@ class EndsCleanWhileRecovering : public Miswrites {
   using Miswrites::Miswrites;
 
  protected:
-  void Miswrite(Record& record) override {
-    if (record.phase == Phase::kFree) record.owed_kill = {};
+  void Miswrite(WriteAction& write) override {
+    if (write.record.phase == Phase::kFree) write.record.owed_kill = {};
+  }
+};
+
+class InheritsNothing : public Miswrites {
+ public:
+  using Miswrites::Miswrites;
+
+ protected:
+  void Miswrite(WriteAction& write) override {
+    if (write.record.phase == Phase::kRecovering) write.record.owed_kill = {};
   }
 };
 
@@ -185,7 +89,8 @@ class RepeatsTheToken : public Miswrites {
   using Miswrites::Miswrites;
 
  protected:
-  void Miswrite(Record& record) override {
+  void Miswrite(WriteAction& write) override {
+    Record& record = write.record;
     if (IsMine(record) && given_ == 0) given_ = record.token;
     if (given_ > 1 && record.token == given_) --record.token;
   }
@@ -194,12 +99,56 @@ class RepeatsTheToken : public Miswrites {
   protocol::Token given_ = 0;
 };
 
+// One more than the record says, as leaseTransitions counts: a record that is made anew starts
+// again.
+class CountsTokensInTheRecord : public Miswrites {
+ public:
+  using Miswrites::Miswrites;
+
+ protected:
+  void Read(const Snapshot& snapshot) override { seen_[snapshot.version] = snapshot.record.token; }
+  void Miswrite(WriteAction& write) override {
+    Record& record = write.record;
+    if (!IsMine(record)) return;
+    if (right_ != record.token) {
+      // A claim. One that was made of a record that this claim wrote starts from there.
+      const auto seen = seen_.find(write.expected);
+      right_ = record.token;
+      given_ = seen == seen_.end() ? 1 : seen->second + 1;
+    }
+    record.token = given_;
+  }
+
+ private:
+  std::map<protocol::Version, protocol::Token> seen_;
+  protocol::Token right_ = 0;
+  protocol::Token given_ = 0;
+};
+
+class DeletesOnRelease : public CountsTokensInTheRecord {
+ public:
+  using CountsTokensInTheRecord::CountsTokensInTheRecord;
+  bool Removes(const WriteAction& action) const override {
+    return action.record.phase == Phase::kFree && !action.expected.empty() && held_;
+  }
+
+ protected:
+  void Miswrite(WriteAction& write) override {
+    held_ = held_ || (IsMine(write.record) && write.record.phase == Phase::kHeld);
+    CountsTokensInTheRecord::Miswrite(write);
+  }
+
+ private:
+  bool held_ = false;
+};
+
 class EndsTheHoldItWaitsFor : public Miswrites {
  public:
   using Miswrites::Miswrites;
 
  protected:
-  void Miswrite(Record& record) override {
+  void Miswrite(WriteAction& write) override {
+    Record& record = write.record;
     if (IsClaimed(record) && !IsMine(record)) record.phase = Phase::kFree;
   }
 };
@@ -209,11 +158,66 @@ class LeavesCreditForRecovering : public Miswrites {
   using Miswrites::Miswrites;
 
  protected:
-  void Miswrite(Record& record) override {
+  void Miswrite(WriteAction& write) override {
+    Record& record = write.record;
     if (record.phase == Phase::kFree && record.owed_kill.count() > 0) {
       record.credit += std::chrono::seconds(1);
     }
   }
+};
+
+// A PUT without a resourceVersion, which an API server takes.
+class RenewsUnconditionally : public Miswrites {
+ public:
+  using Miswrites::Miswrites;
+
+ protected:
+  void Miswrite(WriteAction& write) override {
+    if (machine().tenure() && IsMine(write.record)) write.expected = kAnyVersion;
+  }
+};
+
+// A write that had no answer is sent once more, whatever happened since.
+class RepeatsBlindly : public Miswrites {
+ public:
+  using Miswrites::Miswrites;
+  void OnWrite(const Result<Written>& reply, Moment sent, Moment received) override {
+    if (!reply && reply.error().code != ErrorCode::kConflict && !repeat_) {
+      repeat_ = last_;
+      return;
+    }
+    repeat_.reset();
+    machine().OnWrite(reply, sent, received);
+  }
+  Action Next(Moment now) override {
+    if (!repeat_) return Miswrites::Next(now);
+    WriteAction again = *repeat_;
+    again.expected = kAnyVersion;
+    again.deadline = now.boot + claim().times.attempt;
+    return again;
+  }
+
+ protected:
+  void Miswrite(WriteAction& write) override { last_ = write; }
+
+ private:
+  std::optional<WriteAction> last_;
+  std::optional<WriteAction> repeat_;
+};
+
+class KeepsItsStamp : public Miswrites {
+ public:
+  using Miswrites::Miswrites;
+
+ protected:
+  void Miswrite(WriteAction& write) override {
+    if (!IsMine(write.record)) return;
+    if (stamp_.empty()) stamp_ = write.record.stamp;
+    write.record.stamp = stamp_;
+  }
+
+ private:
+  std::string stamp_;
 };
 
 // Gives up a claim of unknown fate without the write that keeps it from landing late.
@@ -246,24 +250,27 @@ constexpr auto kMutants = std::to_array<Mutant>({
      Make<DeadlineFromTheReceipt>},
     {"unknown-is-success", "a write of unknown outcome is taken for landed",
      Make<UnknownTakenAsSuccess>},
-    {"takeover-without-wait", "a live hold is taken over at once", Make<TakesOverWithoutWaiting>},
-    {"owed-forgotten", "what an earlier hold owes is not waited out", Make<ForgetsWhatIsOwed>},
-    {"allowance-forgotten", "the time that the last process takes to die is not waited",
-     Make<ForgetsTheDeathAllowance>},
-    {"retired-used", "a retired slot is used without a look at the number of slots",
-     Make<UsesRetiredSlots>},
-    {"credit-twice", "credit counts twice", Make<CountsCreditTwice>},
-    {"origin-ignored", "a record that was made anew is taken for the old one",
-     Make<IgnoresTheOrigin>},
-    {"renews-others", "a holder renews whatever hold it finds", Make<RenewsWhatIsNotIts>},
     {"clean-while-recovering", "giving up during recovery is called a clean end",
      Make<EndsCleanWhileRecovering>},
+    {"recovery-not-inherited", "a claim in recovery does not say what it waits for",
+     Make<InheritsNothing>},
     {"token-repeated", "a claim takes the token of the last hold", Make<RepeatsTheToken>},
+    {"token-in-the-record", "tokens count in the record alone, and start again with it",
+     Make<CountsTokensInTheRecord>},
+    {"delete-on-release", "a release deletes the record, and the token with it",
+     Make<DeletesOnRelease>},
     {"ends-others", "an observer that gives up ends the hold that it watched",
      Make<EndsTheHoldItWaitsFor>},
     {"credit-too-long", "who gives up during recovery claims to have waited a second more",
      Make<LeavesCreditForRecovering>},
-    {"no-fence", "a claim of unknown fate is given up without a fence", Make<GivesUpWithoutAFence>},
+    {"unconditional-renewal", "a renewal is written whatever version is there",
+     Make<RenewsUnconditionally>},
+    {"blind-retry", "a write without an answer is sent again, whatever happened since",
+     Make<RepeatsBlindly>},
+    {"stamp-kept", "renewals do not change the stamp, so that a holder looks silent",
+     Make<KeepsItsStamp>},
+    {"no-fence", "a claim of unknown fate is given up without a fence", Make<GivesUpWithoutAFence>,
+     430},
 });
 
 }  // namespace
@@ -272,6 +279,11 @@ std::unique_ptr<ProtocolUnderTest> MakeProductionProtocol(const Claim& claim, No
   return std::make_unique<ProtocolUnderTest>(claim, std::move(nonces));
 }
 
-std::span<const Mutant> AllMutants() { return kMutants; }
+std::vector<Mutant> AllMutants() {
+  std::vector<Mutant> all(kMutants.begin(), kMutants.end());
+  const auto reading = ReadingMutants();
+  all.insert(all.end(), reading.begin(), reading.end());
+  return all;
+}
 
 }  // namespace monopod::sim

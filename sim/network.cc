@@ -7,8 +7,16 @@
 
 namespace monopod::sim {
 
-using protocol::Seen;
 using protocol::Written;
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+
+namespace {
+
+// KubeStore honours no more of Retry-After.
+constexpr seconds kLongestRetryAfter(3);
+
+}  // namespace
 
 Network::Network(Environment& environment)
     : environment_(environment),
@@ -18,21 +26,35 @@ Network::Network(Environment& environment)
                           .lost_request = environment.schedule.faults.lost_request,
                           .lost_reply = environment.schedule.faults.lost_reply,
                           .late_write = environment.schedule.faults.late_write}),
-      watches_(environment.schedule.candidates.size()) {}
+      hints_({environment, line_, environment.store, environment.schedule}),
+      not_before_(environment.schedule.candidates.size()) {}
 
+// Whoever has less time than the server wants asks all the same, half-way (src/kube/kube_store.cc).
 CallId Network::Send(Call call) {
   const CallId id = calls_.size();
+  const TrueTime now = environment_.queue.now();
+  TrueTime departure = not_before_[call.node];
+  if (departure >= call.deadline) departure = now + (call.deadline - now) / 2;
+  call.boot = boot_;
   calls_.push_back(std::move(call));
-  Call& sent = calls_.back();
+  if (departure > now)
+    environment_.queue.At(departure, [this, id] { Dispatch(id); });
+  else
+    Dispatch(id);
+  return id;
+}
+
+void Network::Dispatch(CallId id) {
+  Call& sent = calls_[id];
   const TrueTime now = environment_.queue.now();
   if (sent.deadline <= now) {
     sent.lost = true;
     sent.failure = {ErrorCode::kDeadlineExceeded, "no time was left"};
     environment_.queue.At(now + std::chrono::milliseconds(1), [this, id] { Answer(id); });
-    return id;
+    return;
   }
   const auto fate =
-      line_.DrawFate({.node = sent.node, .writes = sent.writes, .deadline = sent.deadline});
+      line_.DrawFate({.node = sent.node, .writes = sent.writes(), .deadline = sent.deadline});
   if (!fate.answered) {
     sent.lost = true;
     sent.failure = {environment_.random.OneOf({ErrorCode::kIndeterminate, ErrorCode::kUnavailable,
@@ -41,20 +63,38 @@ CallId Network::Send(Call call) {
   }
   if (fate.arrives) environment_.queue.At(fate.arrival, [this, id] { Arrive(id); });
   environment_.queue.At(fate.answer, [this, id] { Answer(id); });
-  return id;
 }
 
 void Network::Arrive(CallId id) {
   Call& call = calls_[id];
-  const TrueTime now = environment_.queue.now();
-  if (environment_.Happens(environment_.schedule.faults.denied)) {
-    call.snapshot = Fail(ErrorCode::kDenied, "denied");
-    call.written = Fail(ErrorCode::kDenied, "denied");
-  } else if (call.writes) {
-    ArriveWrite(call);
-  } else {
-    call.snapshot = environment_.store.Read(call.slot, now);
+  if (call.boot != boot_ || IsRefused(call)) return;
+  switch (call.kind) {
+    case Call::Kind::kRead:
+      call.snapshot = environment_.store.Read(call.slot, environment_.queue.now());
+      return;
+    case Call::Kind::kWrite: ArriveWrite(call); return;
+    case Call::Kind::kRemove: ArriveRemoval(call); return;
   }
+}
+
+// The store did nothing, and says so.
+bool Network::IsRefused(Call& call) {
+  const Faults& faults = environment_.schedule.faults;
+  Error refusal;
+  if (environment_.Happens(faults.denied)) {
+    refusal = {ErrorCode::kDenied, "denied"};
+  } else if (environment_.Happens(faults.busy)) {
+    refusal = {ErrorCode::kUnavailable, "busy"};
+    if (IsKube(environment_.schedule.store)) {
+      call.retry_after =
+          environment_.random.OneOf({seconds(0), seconds(1), seconds(2), seconds(5)});
+    }
+  } else {
+    return false;
+  }
+  call.snapshot = Fail(refusal);
+  call.written = Fail(refusal);
+  return true;
 }
 
 void Network::ArriveWrite(Call& call) {
@@ -65,6 +105,7 @@ void Network::ArriveWrite(Call& call) {
   }
   call.written = Commit({.slot = call.slot,
                          .before_version = call.expected,
+                         .before = {},
                          .after = call.record,
                          .author = Author::kClaim,
                          .claim = call.claim,
@@ -73,7 +114,11 @@ void Network::ArriveWrite(Call& call) {
     std::exchange(ambush_, nullptr)(call);
   }
   const char* how = call.written ? "lands" : "conflicts";
-  environment_.trace.Add(now, "store", call.written ? 1 : 2, [&] {
+  const bool landed = call.written.has_value();
+  if (landed && environment_.Happens(environment_.schedule.faults.duplicate)) {
+    call.written = Fail(ErrorCode::kConflict, "changed, by the same write");
+  }
+  environment_.trace.Add(now, "store", landed ? 1 : 2, [&] {
     return fmt::format(
         "{}'s write of slot {} {}: phase {}, instance {}, token {}, stamp {}, "
         "owed {} ms, credit {} ms",
@@ -83,22 +128,61 @@ void Network::ArriveWrite(Call& call) {
   });
 }
 
+// No claim of the production machine removes anything.
+void Network::ArriveRemoval(Call& call) {
+  if (environment_.store.VersionOf(call.slot) != call.expected) {
+    call.written = Fail(ErrorCode::kConflict, "changed");
+    return;
+  }
+  Remove(call.slot);
+  call.written = Written{.version = call.expected, .next_token = 1};
+}
+
 void Network::Answer(CallId id) {
   Call& call = calls_[id];
-  if (call.lost) {
+  if (call.lost || call.boot != boot_) {
     call.snapshot = Fail(call.failure);
     call.written = Fail(call.failure);
   }
-  call.receiver->OnReply(id);
+  if (call.retry_after > nanoseconds(0)) {
+    const nanoseconds pause = std::min<nanoseconds>(call.retry_after, kLongestRetryAfter) +
+                              environment_.random.In({.to = std::chrono::milliseconds(500)});
+    TrueTime& not_before = not_before_[call.node];
+    not_before = std::max(not_before, environment_.queue.now() + pause);
+  }
+  call.caller->OnReply(id);
 }
 
 Result<Written> Network::Commit(Landed write) {
   const TrueTime now = environment_.queue.now();
-  write.before = environment_.store.Shown(write.slot);
-  auto written = environment_.store.Write(write.slot, write.before_version, write.after, now);
+  SimStore& store = environment_.store;
+  const bool existed = store.Exists(write.slot);
+  write.before = store.Shown(write.slot);
+  auto written = store.Write(write.slot, write.before_version, write.after, now);
   if (written) {
+    if (!existed) write.before_version.clear();
+    write.after = store.Shown(write.slot);
     environment_.checker.OnLanded(write, now);
-    Hint(write.slot);
+    hints_.OnChange(write.slot);
+  } else if (written.error().code == ErrorCode::kInternal) {
+    environment_.checker.Fail("layout: " + written.error().message);
+  }
+  return written;
+}
+
+Result<Written> Network::Edit(std::size_t slot, const protocol::Version& expected,
+                              const SimStore::Change& change) {
+  Landed write{.slot = slot,
+               .before_version = expected,
+               .before = environment_.store.Shown(slot),
+               .author = Author::kForeign};
+  auto written = environment_.store.Edit(slot, expected, change);
+  if (written) {
+    write.after = environment_.store.Shown(slot);
+    environment_.checker.OnLanded(write, environment_.queue.now());
+    hints_.OnChange(slot);
+  } else if (written.error().code == ErrorCode::kInternal) {
+    environment_.checker.Fail("layout: " + written.error().message);
   }
   return written;
 }
@@ -106,29 +190,13 @@ Result<Written> Network::Commit(Landed write) {
 void Network::Remove(std::size_t slot) {
   environment_.store.Remove(slot);
   environment_.checker.OnRemoved(slot);
-  Hint(slot);
+  hints_.OnChange(slot);
 }
 
-void Network::SetWatch(std::size_t node, Watch watch) {
-  watches_[node] = std::move(watch);
-  const Watch& set = watches_[node];
-  for (const Seen& seen : set.seen) {
-    const std::size_t slot = SlotOf(seen.name);
-    if (environment_.store.VersionOf(slot) != seen.version) Hint(slot);
-  }
-}
-
-void Network::Hint(std::size_t slot) {
-  for (Watch& watch : watches_) {
-    if (watch.receiver == nullptr) continue;
-    const bool concerns = std::ranges::any_of(
-        watch.seen, [&](const Seen& seen) { return SlotOf(seen.name) == slot; });
-    if (!concerns || environment_.Happens(environment_.schedule.faults.lost_hint)) continue;
-    environment_.queue.At(
-        environment_.queue.now() + line_.Latency(),
-        [receiver = watch.receiver, ticket = watch.ticket] { receiver->OnHint(ticket); });
-    watch.receiver = nullptr;
-  }
+void Network::LosePower() {
+  ++boot_;
+  environment_.store.Reboot();
+  environment_.checker.OnPowerLoss();
 }
 
 }  // namespace monopod::sim

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sim/checker.h"
+#include "sim/hints.h"
 #include "sim/line.h"
 #include "sim/schedule.h"
 #include "sim/sim_store.h"
@@ -31,21 +32,21 @@ struct Environment : World {
 
 using CallId = std::size_t;
 
-// Who calls and watches.
-class Receiver {
+// Who calls.
+class Caller {
  public:
   virtual void OnReply(CallId call) = 0;
-  virtual void OnHint(std::uint64_t ticket) = 0;
 
  protected:
-  ~Receiver() = default;
+  ~Caller() = default;
 };
 
 struct Call {
-  Receiver* receiver = nullptr;
+  enum class Kind : std::uint8_t { kRead, kWrite, kRemove };
+  Caller* caller = nullptr;
   std::size_t node = 0;
   ClaimId claim = 0;
-  bool writes = false;
+  Kind kind = Kind::kRead;
   std::size_t slot = 0;
   protocol::Version expected;
   protocol::Record record;
@@ -55,6 +56,10 @@ struct Call {
   Error failure{};
   Result<protocol::Snapshot> snapshot = protocol::Snapshot{};
   Result<protocol::Written> written = protocol::Written{};
+  std::chrono::nanoseconds retry_after{0};
+  int boot = 0;
+
+  bool writes() const { return kind != Kind::kRead; }
 };
 
 class Network {
@@ -64,36 +69,39 @@ class Network {
   CallId Send(Call call);
   const Call& at(CallId call) const { return calls_[call]; }
 
-  // Hints of a change of one of `seen` go to the receiver, until the node watches for something
-  // else.
-  struct Watch {
-    Receiver* receiver = nullptr;
-    std::uint64_t ticket = 0;
-    std::vector<protocol::Seen> seen;
-  };
-  void SetWatch(std::size_t node, Watch watch);
-
   // A write that reaches the store, whoever sent it.
   Result<protocol::Written> Commit(Landed write);
   void Remove(std::size_t slot);
+  // By somebody who does not know monopod.
+  Result<protocol::Written> Edit(std::size_t slot, const protocol::Version& expected,
+                                 const SimStore::Change& change);
 
   // Calls once, when the next renewal has landed: the worst moment for its holder to lose the lock.
   void Ambush(std::function<void(const Call& renewal)> ambush) { ambush_ = std::move(ambush); }
 
   Line& line() { return line_; }
+  Hints& hints() { return hints_; }
   void FillDisk(TrueTime until) { full_until_ = until; }
+  // What is on its way from this machine never arrives, and whoever was at work is dead.
+  void LosePower();
+  // Another process, which knows nothing.
+  void Restarted(std::size_t node) { not_before_[node] = {}; }
 
  private:
+  void Dispatch(CallId id);
   void Arrive(CallId id);
+  bool IsRefused(Call& call);
   void ArriveWrite(Call& call);
+  void ArriveRemoval(Call& call);
   void Answer(CallId id);
-  void Hint(std::size_t slot);
 
   Environment& environment_;
   Line line_;
+  Hints hints_;
   std::deque<Call> calls_;
-  std::vector<Watch> watches_;
+  std::vector<TrueTime> not_before_;  // of each node: the server said so
   TrueTime full_until_{};
+  int boot_ = 0;
   std::function<void(const Call& renewal)> ambush_;
 };
 

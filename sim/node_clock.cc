@@ -39,4 +39,14 @@ void NodeClock::Pause(TrueTime now, TrueTime until) {
   pause_end_ = until;
 }
 
+void NodeClock::Suspend(TrueTime now, TrueTime until) {
+  // Between two naps it does not get far.
+  if (now >= suspend_end_ + std::chrono::seconds(1)) suspend_start_ = now;
+  suspend_end_ = std::max(suspend_end_, until);
+}
+
+bool NodeClock::SleptBetween(BootTime from, BootTime to) const {
+  return suspend_end_ > suspend_start_ && At(suspend_start_) <= to && from <= At(suspend_end_);
+}
+
 }  // namespace monopod::sim

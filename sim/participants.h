@@ -19,15 +19,20 @@ struct CandidateSpec {
 };
 
 struct ParticipantOptions {
-  bool within_bounds = true;  // any two clock rates differ by less than 1 %
-  std::vector<int> ttls;      // in seconds; one that is there twice is drawn more often
+  bool wild_rates = false;  // else any two clock rates differ by less than 1 %
+  std::vector<int> ttls;    // in seconds; one that is there twice is drawn more often
   std::size_t least = 2;
-  std::size_t most = 6;
+  std::size_t most = 5;
+  protocol::TimesLimits limits = {};
 };
 std::vector<CandidateSpec> DrawParticipants(Random& random, const ParticipantOptions& options);
 
 // Millionths, often one of the two extremes, which are where bounds break.
-std::int64_t DrawRateError(Random& random, bool within_bounds);
+std::int64_t DrawRateError(Random& random, bool wild);
+
+// How long faults go on: mostly short, since many short schedules find more than a few long ones.
+std::chrono::nanoseconds DrawFaultTime(Random& random,
+                                       const std::vector<CandidateSpec>& candidates);
 
 protocol::Times LongestTimes(const std::vector<CandidateSpec>& candidates);
 std::chrono::milliseconds LongestKill(const std::vector<CandidateSpec>& candidates);

@@ -15,7 +15,6 @@ using std::chrono::nanoseconds;
 
 namespace {
 
-constexpr WallTime kWallStart{std::chrono::hours(24 * 365 * 56)};
 constexpr nanoseconds kPause = milliseconds(200);  // between two claims
 
 }  // namespace
@@ -26,13 +25,11 @@ Process::Process(const Worker::Surroundings& surroundings, const Identity& ident
 
 protocol::Moment Process::Now() const {
   const TrueTime now = surroundings_.world.queue.now();
-  return {.boot = identity_.clock->At(now),
-          .wall = kWallStart + spec().wall_offset +
-                  std::chrono::floor<std::chrono::microseconds>(now.time_since_epoch())};
+  return {.boot = identity_.clock->At(now), .wall = WallAt(now) + spec().wall_offset};
 }
 
 TrueTime Process::RunsAt() const {
-  return std::max(stalled_until_, identity_.clock->paused_until());
+  return std::max(stalled_until_, identity_.clock->stands_until());
 }
 
 bool Process::Postponed(const std::function<void()>& what) {
@@ -110,6 +107,11 @@ void Process::Crash(ClaimId claim) {
   world().queue.At(world().Within(2 * spec().times.ttl), [this] { Claim(); });
 }
 
+void Process::LosePower() {
+  for (Worker& worker : workers_) worker.CutOff();
+  Crash(claim_);
+}
+
 void Process::GiveUp(ClaimId claim) {
   if (claim != claim_ || !claims_now_ || stopped_) return;
   if (Postponed([this, claim] { GiveUp(claim); })) return;
@@ -138,7 +140,7 @@ bool Process::CheckForSpinning() {
   steps_at_once_ = now == last_step_ ? steps_at_once_ + 1 : 0;
   last_step_ = now;
   if (steps_at_once_ < 100) return false;
-  judge().Fail(InstanceOf(claim_) + " spins: it acts 100 times at one moment");
+  judge().Fail("spin: " + InstanceOf(claim_) + " acts 100 times at one moment");
   return true;
 }
 
@@ -217,7 +219,7 @@ void Process::Carry(const DoneAction& action) {
   DropMachine(false);
   ++ticket_;
   if (worker_ != nullptr) {
-    judge().Fail(InstanceOf(claim_) + " is done while its work runs");
+    judge().Fail("order: " + InstanceOf(claim_) + " is done while its work runs");
   }
   world().queue.At(world().queue.now() + world().random.In({.from = milliseconds(1), .to = kPause}),
                    [this] { Claim(); });

@@ -38,6 +38,8 @@ class Process {
   Process& operator=(const Process&) = delete;
 
   void Start();  // at a random moment
+  // All of it is gone at once, the work too.
+  void LosePower();
   // Faults stopped: runs from now on, and claims until it holds.
   void Heal();
   // Ends the present claim when it has held, and makes no more.

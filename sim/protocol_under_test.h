@@ -3,9 +3,11 @@
 // checkers must catch each one.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "src/protocol/record_machine.h"
 
@@ -14,7 +16,7 @@ namespace monopod::sim {
 class ProtocolUnderTest {
  public:
   ProtocolUnderTest(const protocol::Claim& claim, protocol::RecordMachine::NonceSource nonces)
-      : instance_(claim.holder.instance), machine_(claim, std::move(nonces)) {}
+      : claim_(claim), machine_(claim, std::move(nonces)) {}
   virtual ~ProtocolUnderTest() = default;
   ProtocolUnderTest(const ProtocolUnderTest&) = delete;
   ProtocolUnderTest& operator=(const ProtocolUnderTest&) = delete;
@@ -27,17 +29,23 @@ class ProtocolUnderTest {
                        protocol::Moment received) {
     machine_.OnWrite(reply, sent, received);
   }
-  void OnAwaited() { machine_.OnAwaited(); }
+  virtual void OnNews(const std::vector<protocol::Listed>& news, protocol::Moment received) {
+    machine_.OnAwaited(news, received);
+  }
   void Stop(BootTime end_by) { machine_.Stop(end_by); }
   std::optional<protocol::Tenure> tenure() const { return machine_.tenure(); }
-  int slot() const { return machine_.slot(); }
+  // Whether the record is removed instead of being written.
+  virtual bool Removes(const protocol::WriteAction& /*action*/) const { return false; }
 
  protected:
-  bool IsMine(const protocol::Record& record) const { return record.holder.instance == instance_; }
+  bool IsMine(const protocol::Record& record) const {
+    return record.holder.instance == claim_.holder.instance;
+  }
+  const protocol::Claim& claim() const { return claim_; }
   protocol::RecordMachine& machine() { return machine_; }
 
  private:
-  std::string instance_;
+  const protocol::Claim claim_;
   protocol::RecordMachine machine_;
 };
 
@@ -51,7 +59,9 @@ struct Mutant {
   const char* name;
   const char* mistake;
   MakeProtocol make;
+  std::uint64_t caught_at = 0;  // a seed that once showed it, to be quick
 };
-std::span<const Mutant> AllMutants();
+std::vector<Mutant> AllMutants();
+std::span<const Mutant> ReadingMutants();  // those of mutants_reading.cc
 
 }  // namespace monopod::sim

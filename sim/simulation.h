@@ -15,6 +15,7 @@ struct SimulationOptions {
   std::uint64_t seed = 0;
   bool trace = false;
   MakeProtocol make_protocol = MakeProductionProtocol;
+  Beyond judged = Beyond::kNothing;
 };
 
 SimulationResult Simulate(const SimulationOptions& options);

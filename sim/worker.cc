@@ -26,8 +26,8 @@ Worker::Worker(const Surroundings& surroundings, const Job& job, std::function<v
   world_.queue.At(clock_.When(job_.kill_at), [this] { GuardDeadline(); });
 }
 
-bool Worker::Paused(void (Worker::*what)()) {
-  const TrueTime until = clock_.paused_until();
+bool Worker::StandsStill(void (Worker::*what)()) {
+  const TrueTime until = clock_.stands_until();
   if (until <= world_.queue.now()) return false;
   world_.queue.At(until, [this, what] { (this->*what)(); });
   return true;
@@ -46,21 +46,34 @@ void Worker::EndAt(TrueTime time) {
 }
 
 void Worker::GuardDeadline() {
-  if (!runs_ || Paused(&Worker::GuardDeadline)) return;
+  if (!runs_ || StandsStill(&Worker::GuardDeadline)) return;
   const TrueTime now = world_.queue.now();
-  if (clock_.At(now) < job_.kill_at) {
+  const BootTime now_here = clock_.At(now);
+  if (now_here < job_.kill_at) {
     world_.queue.At(clock_.When(job_.kill_at), [this] { GuardDeadline(); });
     return;
   }
   killed_ = true;
-  // The last process may take as long as is allowed to be gone.
+  // The last process may take as long as is allowed to be gone; on a machine that slept through the
+  // deadline, from when it woke up.
   const nanoseconds most = protocol::kDeathAllowance;
   const nanoseconds takes = world_.random.Chance(0.5) ? most : world_.random.In({.to = most});
-  EndAt(clock_.When(job_.kill_at + takes));
+  const bool slept = clock_.SleptBetween(job_.kill_at, now_here);
+  EndAt(clock_.When((slept ? clock_.woke_at() : job_.kill_at) + takes));
+}
+
+void Worker::CutOff() {
+  if (!runs_) return;
+  runs_ = false;
+  on_over_ = nullptr;
+  const TrueTime now = world_.queue.now();
+  world_.trace.Add(now, "work", job_.claim,
+                   [&] { return InstanceOf(job_.claim) + "'s work is cut off"; });
+  judge_.OnWorkEnded(job_.claim, now);
 }
 
 void Worker::End() {
-  if (!runs_ || Paused(&Worker::End)) return;
+  if (!runs_ || StandsStill(&Worker::End)) return;
   const TrueTime now = world_.queue.now();
   runs_ = false;
   world_.trace.Add(now, "work", job_.claim,

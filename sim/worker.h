@@ -32,14 +32,17 @@ class Worker {
   // The process is gone: nobody waits for the work any more.
   void Orphan() { on_over_ = nullptr; }
 
+  // The power is gone.
+  void CutOff();
+
   bool runs() const { return runs_; }
 
  private:
   void GuardDeadline();
   void EndAt(TrueTime time);
   void End();
-  // Whether this has to happen later, since the machine is paused.
-  bool Paused(void (Worker::*what)());
+  // Whether this has to happen later, since the machine stands still.
+  bool StandsStill(void (Worker::*what)());
 
   World& world_;
   Judge& judge_;

@@ -74,11 +74,11 @@ void Administrator::Break(nanoseconds after) {
 void Administrator::BreakAbandoned() {
   if (parts_.line.UpAt() > parts_.world.queue.now()) return;
   const etcd::LockContents contents = Read();
-  const auto picture = etcd::DrawLock(kLockName, keys_, contents);
-  if (!picture) return;
   for (const etcd::KeyValue& member : contents.members) {
     const bool ours = keys_.IdOfMember(member.key).has_value();
     if (!ours || member.lease != etcd::kNoLease || parts_.has_process(member.key)) continue;
+    const auto picture = etcd::DrawLock(kLockName, keys_, contents);
+    if (!picture) return;
     const auto hold = std::ranges::find(picture->claims, member.key, &etcd::Claimed::key);
     Trace("breaks an abandoned hold: " + member.key);
     Apply(etcd::BreakTransaction(keys_, *hold, "abandoned"));

@@ -32,12 +32,18 @@ void Checker::OnChanges(const Author& author, TrueTime now) {
       Fail(fmt::format("I9: {} changes the key of somebody else: {}", InstanceOf(*author.claim),
                        change.key));
     }
-    if (key.kind == KeyKind::kSlots && schedule_.within_bounds && schedule_.faults.wipe <= 0 &&
-        static_cast<int>(working_.size()) > Allowed()) {
+    if (key.kind == KeyKind::kSlots && schedule_.promises_exclusion() &&
+        schedule_.faults.wipe <= 0 && Running() > Allowed()) {
       Fail(fmt::format("I10: {} slots are in force while {} of them are in use by running work",
-                       Allowed(), working_.size()));
+                       Allowed(), Running()));
     }
   }
+}
+
+// Work that stands still on a machine that sleeps does not count.
+int Checker::Running() const {
+  return static_cast<int>(
+      std::ranges::count_if(working_, [&](ClaimId id) { return !Overslept(claims_.at(id)); }));
 }
 
 void Checker::OnMember(const Change& change, ClaimId owner, const Author& author, TrueTime now) {
@@ -58,6 +64,7 @@ void Checker::OnMember(const Change& change, ClaimId owner, const Author& author
     claim.token = change.after->create_revision;
     claim.tokens.insert(claim.token);
     claim.id = change.key.substr(kMemberKeys.size());
+    Inherit(owner);
   }
   claim.proof = std::max(claim.proof.value_or(BootTime::min()), author.sent);
   written_[change.key.substr(kMemberKeys.size())] = now;
@@ -81,7 +88,7 @@ void Checker::OnMarker(const Change& change, ClaimId owner, const Author& author
   } else if (change.after) {
     CheckCredit(change, owner, now);
   } else if (claim.works && change.before->create_revision == claim.token &&
-             schedule_.within_bounds) {
+             schedule_.promises_exclusion() && !Overslept(claim)) {
     Fail(fmt::format("I9: {} tidies away the marker of {}, whose work runs",
                      InstanceOf(*author.claim), InstanceOf(owner)));
   }
@@ -92,7 +99,7 @@ void Checker::CheckCredit(const Change& change, ClaimId owner, TrueTime now) {
   const milliseconds credit(NumberIn(change.after->value, "credit_ms"));
   const nanoseconds silence = now - written_[change.key.substr(kMarkerKeys.size())];
   if (schedule_.within_bounds && credit > silence / 1000 * 1005) {
-    Fail(fmt::format("the credit of {} says {} ms, but its member was written {} ms ago",
+    Fail(fmt::format("credit: that of {} says {} ms, but its member was written {} ms ago",
                      InstanceOf(owner), credit.count(), silence / milliseconds(1)));
   }
   if (IsLive(change.before->value) != IsLive(change.after->value)) {
@@ -102,6 +109,7 @@ void Checker::CheckCredit(const Change& change, ClaimId owner, TrueTime now) {
 
 void Checker::OnWiped() {
   wipes_.push_back(keyspace_.revision());
+  for (Claim& claim : claims_) claim.inherited.clear();
   for (const Change& change : keyspace_.changes()) {
     const KeyText key = ReadKey(change.key);
     if (key.kind != KeyKind::kMarker || !IsLive(change.before->value)) continue;
@@ -121,7 +129,7 @@ void Checker::OnSeen(ClaimId claim, const etcd::KeyValue& at) {
 // I2.
 void Checker::OnTold(ClaimId id, Token token) {
   Claim& claim = claims_.at(id);
-  if (claim.told) Fail(InstanceOf(id) + " is told twice that it holds");
+  if (claim.told) Fail("order: " + InstanceOf(id) + " is told twice that it holds");
   claim.told = true;
   claim.told_token = static_cast<etcd::Revision>(token);
   if (!claim.tokens.contains(claim.told_token)) {
@@ -132,7 +140,7 @@ void Checker::OnTold(ClaimId id, Token token) {
 
 // A smaller number is in force only when nobody holds more.
 int Checker::Allowed() const {
-  const auto at = keyspace_.keys().find(std::string(kSlotsKey));
+  const auto at = keyspace_.keys().find(kSlotsKey);
   if (at == keyspace_.keys().end()) return 1;
   return static_cast<int>(
       std::max(NumberIn(at->second.value, "slots"), NumberIn(at->second.value, "before")));
@@ -141,17 +149,40 @@ int Checker::Allowed() const {
 // A hold whose keys were wiped away with all others is respected by those who had seen it and were
 // in the queue then. Others find nothing.
 bool Checker::UnknownTo(ClaimId id, ClaimId wiped) const {
+  if (schedule_.judged == Beyond::kOverlap) return false;
   const Claim& claim = claims_.at(id);
   const auto wipe = std::ranges::upper_bound(wipes_, claims_.at(wiped).told_token);
   if (wipe == wipes_.end() || *wipe > claim.told_token) return false;
-  return !claim.seen.contains(wiped) || claim.place_wiped < *wipe;
+  return !SawWiped(id, wiped, *wipe) && !claim.inherited.contains(wiped);
+}
+
+bool Checker::SawWiped(ClaimId id, ClaimId wiped, etcd::Revision wipe) const {
+  return claims_.at(id).seen.contains(wiped) && claims_.at(id).place_wiped >= wipe;
+}
+
+// The claim has just come to stand behind all whose markers are live.
+void Checker::Inherit(ClaimId id) {
+  if (wipes_.empty()) return;
+  for (const auto& [key, at] : keyspace_.keys()) {
+    const KeyText text = ReadKey(key);
+    if (text.kind != KeyKind::kMarker || text.owner == id || !IsLive(at.value)) continue;
+    for (const ClaimId wiped : working_) {
+      const auto wipe = std::ranges::upper_bound(wipes_, claims_.at(wiped).told_token);
+      if (wipe == wipes_.end()) continue;
+      if (SawWiped(*text.owner, wiped, *wipe) ||
+          claims_.at(*text.owner).inherited.contains(wiped)) {
+        claims_.at(id).inherited.insert(wiped);
+      }
+    }
+  }
 }
 
 // I1 and I10.
 void Checker::CheckOverlap(ClaimId id, TrueTime now) {
   std::vector<ClaimId> others;
   for (const ClaimId other : working_) {
-    if (!UnknownTo(id, other) && !UnknownTo(other, id)) others.push_back(other);
+    const bool frozen = Overslept(claims_.at(other)) && schedule_.judged != Beyond::kOverlap;
+    if (!frozen && !UnknownTo(id, other) && !UnknownTo(other, id)) others.push_back(other);
   }
   if (static_cast<int>(others.size()) < Allowed()) return;
   const Claim& other = claims_.at(others.front());
@@ -180,9 +211,9 @@ void Checker::CheckOrder(ClaimId id) {
 
 void Checker::OnWorkBegan(ClaimId id, std::size_t /*slot*/, TrueTime now) {
   Claim& claim = claims_.at(id);
-  if (!claim.told) Fail(InstanceOf(id) + " works without being told that it holds");
+  if (!claim.told) Fail("order: " + InstanceOf(id) + " works without being told that it holds");
   CheckOrder(id);
-  if (schedule_.within_bounds) CheckOverlap(id, now);
+  if (schedule_.promises_exclusion() || schedule_.judged == Beyond::kOverlap) CheckOverlap(id, now);
   claim.works = true;
   working_.push_back(id);
   OnWorkWrote(id);
@@ -192,7 +223,8 @@ void Checker::OnWorkWrote(ClaimId id) {
   if (schedule_.slots > 1 || schedule_.faults.resize > 0) return;
   CheckFence({.claim = id,
               .token = static_cast<Token>(claims_.at(id).token),
-              .must_be_accepted = schedule_.within_bounds && wipes_.empty()});
+              .must_be_accepted = schedule_.promises_exclusion() && wipes_.empty() &&
+                                  schedule_.faults.suspend <= 0});
 }
 
 void Checker::OnWorkEnded(ClaimId id, TrueTime now) {
@@ -223,7 +255,8 @@ void Checker::CheckNothingIsLeft() {
   for (const auto& [key, at] : keyspace_.keys()) {
     const KeyKind kind = ReadKey(key).kind;
     if (kind == KeyKind::kSlots) continue;
-    Fail(fmt::format("the lock is idle and clean, but there is {}: {}", key, at.value));
+    Fail(fmt::format("nothing left: the lock is idle and clean, but there is {}: {}", key,
+                     at.value));
   }
 }
 

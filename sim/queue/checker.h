@@ -66,12 +66,17 @@ class Checker final : public Judge {
     // Where everything is wiped: whose keys it saw, and the last time that its place was wiped.
     std::set<ClaimId> seen;
     etcd::Revision place_wiped = 0;
+    // Wiped holds that it must respect since a claim before it does, and says so.
+    std::set<ClaimId> inherited;
   };
   void OnMember(const Change& change, ClaimId owner, const Author& author, TrueTime now);
   void OnMarker(const Change& change, ClaimId owner, const Author& author, TrueTime now);
   void CheckCredit(const Change& change, ClaimId owner, TrueTime now);
   int Allowed() const;
+  int Running() const;
   bool UnknownTo(ClaimId claim, ClaimId wiped) const;
+  bool SawWiped(ClaimId claim, ClaimId wiped, etcd::Revision wipe) const;
+  void Inherit(ClaimId claim);
   void CheckOverlap(ClaimId claim, TrueTime now);
   void CheckOrder(ClaimId claim);
 

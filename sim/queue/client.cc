@@ -10,7 +10,6 @@
 
 namespace monopod::sim::queue {
 
-using etcd::WatchReport;
 using protocol::Moment;
 using std::chrono::seconds;
 
@@ -31,6 +30,7 @@ protocol::Claim Client::DrawClaim() {
                         .holder = {.name = "pod", .instance = NonceOf(this->claim())},
                         .times = spec().times,
                         .lock_delay = spec().lock_delay,
+                        .recovery_delay = parts_.schedule.recovery_delay,
                         .store_timeout = kStoreTimeout};
   if (says_slots) claim.slots = parts_.schedule.slots;
   if (parts_.world.Happens(parts_.schedule.faults.sticky)) claim.kind = HoldKind::kSticky;
@@ -83,18 +83,18 @@ void Client::Ask() {
   const Moment now = Now();
   for (const Letter& letter : std::exchange(letters_, {})) {
     if (!watched_.contains(letter.watched)) continue;
-    for (const auto& event : letter.report.events) {
+    for (const auto& event : letter.report->events) {
       if (!event.deleted) parts_.checker.OnSeen(claim(), event.now);
       if (event.previous) parts_.checker.OnSeen(claim(), *event.previous);
     }
-    machine_->OnReport(letter.watched, letter.report, now);
+    machine_->OnReport(letter.watched, *letter.report, now);
   }
   action_ = machine_->Next(now);
 }
 
 void Client::CarryOut() {
-  const etcd::Action action = *action_;
-  std::visit([this](const auto& one) { Carry(one); }, action);
+  etcd::Action action = *std::exchange(action_, std::nullopt);
+  std::visit([this](auto& one) { Carry(one); }, action);
 }
 
 void Client::Send(Request request, BootTime deadline) {
@@ -132,10 +132,10 @@ void Client::Carry(const etcd::AskLeaseAction& action) {
   Send(TimeToLiveRequest{action.lease}, action.deadline);
 }
 
-void Client::Carry(const etcd::TransactAction& action) {
+void Client::Carry(etcd::TransactAction& action) {
   Trace(8, [&] { return "sends " + TextOf(action.transaction); });
   ++(IsReadOnly(action.transaction) ? costs_.reads : costs_.writes);
-  Send(action.transaction, action.deadline);
+  Send(std::move(action.transaction), action.deadline);
 }
 
 void Client::Carry(const etcd::WatchAction& action) {
@@ -159,7 +159,7 @@ void Client::Carry(const etcd::WatchAction& action) {
   }
   for (const auto& wanted : action.watched) {
     if (watched_.contains(wanted.begin)) continue;
-    const auto report = [this, begin = wanted.begin](const WatchReport& told) {
+    const auto report = [this, begin = wanted.begin](const Watches::Report& told) {
       Arrived(begin, told);
     };
     watched_[wanted.begin] = {
@@ -170,8 +170,8 @@ void Client::Carry(const etcd::WatchAction& action) {
   Step();
 }
 
-void Client::Arrived(const std::string& watched, const WatchReport& report) {
-  Trace(9, [&] { return "hears of " + watched + ": " + TextOf(report); });
+void Client::Arrived(const std::string& watched, const Watches::Report& report) {
+  Trace(9, [&] { return "hears of " + watched + ": " + TextOf(*report); });
   letters_.push_back({.watched = watched, .report = report});
   if (awaits()) OnWake(await_);
 }
@@ -194,7 +194,9 @@ void Client::Carry(const protocol::TellAction& action) {
 }
 
 void Client::Carry(const protocol::DoneAction& action) {
-  if (parts_.schedule.calm && costs_.held && !costs_.failed) CheckCosts();
+  const bool undisturbed = costs_.held && !costs_.failed;
+  if (parts_.schedule.calm && undisturbed && !leftovers_) CheckCosts();
+  leftovers_ = costs_.failed || (leftovers_ && !undisturbed);
   Process::Carry(action);
 }
 
@@ -206,7 +208,7 @@ void Client::CheckCosts() {
   const int writes = 2 + proofs + (costs_.learns_slots ? 1 : 0);
   const int reads = parts_.schedule.slots > 1 ? 2 : 0;
   if (costs_.grants <= 1 && costs_.reads <= reads && costs_.writes == writes) return;
-  parts_.checker.Fail(fmt::format("{} took {} grants, {} reads, {} writes and {} proofs",
+  parts_.checker.Fail(fmt::format("costs: {} took {} grants, {} reads, {} writes and {} proofs",
                                   InstanceOf(claim()), costs_.grants, costs_.reads, costs_.writes,
                                   proofs));
 }
@@ -214,34 +216,34 @@ void Client::CheckCosts() {
 void Client::OnReply(CallId id) {
   if (call_ != id || !machine_ || Postponed([this, id] { OnReply(id); })) return;
   call_.reset();
-  Tell(parts_.network.at(id));
+  Tell(parts_.network.at(id), parts_.network.TakeReply(id));
   NoteTenure();
   Step();
 }
 
-void Client::Tell(const Call& call) {
+void Client::Tell(const Call& call, const Reply& answer) {
   const Moment received = Now();
-  const bool answered = std::visit([](const auto& reply) { return reply.has_value(); }, call.reply);
+  const bool answered = std::visit([](const auto& reply) { return reply.has_value(); }, answer);
   costs_.failed = costs_.failed || !answered;
   if (!answered) {
     Trace(10, [&] {
       return "gets no answer: " +
-             std::visit([](const auto& reply) { return reply.error().message; }, call.reply);
+             std::visit([](const auto& reply) { return reply.error().message; }, answer);
     });
   }
   if (const auto* grant = std::get_if<GrantRequest>(&call.request)) {
-    const auto& reply = std::get<Result<seconds>>(call.reply);
+    const auto& reply = std::get<Result<seconds>>(answer);
     const auto granted = reply.map(
         [&](seconds) { return etcd::Granted{.id = grant->lease, .kept = call.sent.boot}; });
     machine_->OnGrant(granted, call.sent, received);
   } else if (std::holds_alternative<KeepAliveRequest>(call.request)) {
-    machine_->OnKeepAlive(std::get<Result<seconds>>(call.reply), call.sent, received);
+    machine_->OnKeepAlive(std::get<Result<seconds>>(answer), call.sent, received);
   } else if (std::holds_alternative<RevokeRequest>(call.request)) {
-    machine_->OnRevoke(std::get<Result<void>>(call.reply), received);
+    machine_->OnRevoke(std::get<Result<void>>(answer), received);
   } else if (std::holds_alternative<TimeToLiveRequest>(call.request)) {
-    machine_->OnLease(std::get<Result<etcd::TimeToLive>>(call.reply), received);
+    machine_->OnLease(std::get<Result<etcd::TimeToLive>>(answer), received);
   } else {
-    const auto& reply = std::get<Result<etcd::TransactionReply>>(call.reply);
+    const auto& reply = std::get<Result<etcd::TransactionReply>>(answer);
     if (reply) {
       Trace(11, [&] { return "is answered: " + TextOf(*reply); });
       // What was before the own claim is not believed.

@@ -2,11 +2,11 @@
 // src/lock/queue_driver.h and of the pool of leases.
 #pragma once
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "sim/process.h"
 #include "sim/queue/lease_stock.h"
@@ -48,14 +48,14 @@ class Client final : public Process, public Receiver {
   void Carry(const etcd::KeepAliveAction& action);
   void Carry(const etcd::RevokeAction& action);
   void Carry(const etcd::AskLeaseAction& action);
-  void Carry(const etcd::TransactAction& action);
+  void Carry(etcd::TransactAction& action);
   void Carry(const etcd::WatchAction& action);
   void Carry(const etcd::AwaitAction& action);
   void Carry(const protocol::TellAction& action);
   void Carry(const protocol::DoneAction& action);
   void Send(Request request, BootTime deadline);
-  void Tell(const Call& call);
-  void Arrived(const std::string& watched, const etcd::WatchReport& report);
+  void Tell(const Call& call, const Reply& answer);
+  void Arrived(const std::string& watched, const Watches::Report& report);
   void NoteSeen(const etcd::TransactionReply& reply);
   void EndProcess();
   void CheckCosts();
@@ -72,9 +72,9 @@ class Client final : public Process, public Receiver {
   std::uint64_t await_ = 0;  // the present one
   struct Letter {
     std::string watched;
-    etcd::WatchReport report;
+    Watches::Report report;
   };
-  std::deque<Letter> letters_;
+  std::vector<Letter> letters_;
   struct Watched {
     std::string end;
     Watches::Id id = 0;
@@ -89,6 +89,7 @@ class Client final : public Process, public Receiver {
     bool failed = false;
   };
   Costs costs_;
+  bool leftovers_ = false;  // an answer was late, and the next one may have to tidy up
 };
 
 }  // namespace monopod::sim::queue

@@ -51,11 +51,11 @@ Result<seconds> Cluster::Grant(LeaseId lease, seconds ttl) {
 Result<seconds> Cluster::KeepAlive(LeaseId id) {
   const auto at = leases_.find(id);
   if (parts_.world.Happens(parts_.schedule.faults.false_keep_alive)) {
-    // Answered by a deposed leader.
-    if (at == leases_.end() || parts_.world.random.Chance(0.2)) {
+    // Answered by a deposed leader; or, of a lease that was revoked, kept all the same (#20813).
+    if (parts_.world.random.Chance(0.2)) {
       return Fail(ErrorCode::kNotFound, "requested lease not found");
     }
-    return at->second.ttl;
+    return at == leases_.end() ? kMinTtl : at->second.ttl;
   }
   if (at == leases_.end() || at->second.expires <= LeaderNow()) {
     return Fail(ErrorCode::kNotFound, "requested lease not found");
@@ -102,7 +102,7 @@ Result<TransactionReply> Cluster::Transact(const Transaction& transaction, const
     Changed(author);
     TellAmbush(author);
   } else if (reply.error().code == ErrorCode::kInvalidArgument) {
-    parts_.checker.Fail("etcd refuses a transaction: " + reply.error().message);
+    parts_.checker.Fail("refused: etcd takes no such transaction: " + reply.error().message);
   }
   if (landed_all_the_same) return Fail(ErrorCode::kOutOfSpace, "database space exceeded");
   return reply;

@@ -1,6 +1,7 @@
 #include "sim/queue/keyspace.h"
 
 #include <algorithm>
+#include <string_view>
 #include <tuple>
 
 namespace monopod::sim::queue {
@@ -19,7 +20,7 @@ using etcd::TransactionReply;
 
 constexpr std::size_t kMostOperations = 128;
 
-using Keys = std::map<std::string, KeyValue>;
+using Keys = Keyspace::Keys;
 
 template <class Value>
 bool Relates(Compare::Relation relation, const Value& stands, const Value& said) {
@@ -66,23 +67,24 @@ void DrawPath(const Transaction& transaction, const Keys& keys, Path& path) {
   }
 }
 
-bool InRange(const std::string& key, const std::string& begin, const std::string& end) {
+bool InRange(std::string_view key, std::string_view begin, std::string_view end) {
   return end.empty() ? key == begin : key >= begin && key < end;
 }
 
 // What a branch would put and delete; nothing if a key would be touched twice (checkIntervals).
 struct Touched {
-  std::set<std::string> puts;
-  std::vector<Delete> deletes;
-  bool Deletes(const std::string& key) const {
-    return std::ranges::any_of(
-        deletes, [&](const Delete& range) { return InRange(key, range.key, range.end); });
+  std::vector<std::string_view> puts;
+  std::vector<const Delete*> deletes;
+  bool Touches(std::string_view key) const {
+    return std::ranges::find(puts, key) != puts.end() ||
+           std::ranges::any_of(
+               deletes, [&](const Delete* range) { return InRange(key, range->key, range->end); });
   }
 };
 std::optional<Touched> TouchedBy(const std::vector<Operation>& branch) {
   Touched all;
   for (const Operation& operation : branch) {
-    if (const auto* range = std::get_if<Delete>(&operation)) all.deletes.push_back(*range);
+    if (const auto* range = std::get_if<Delete>(&operation)) all.deletes.push_back(range);
   }
   for (const Operation& operation : branch) {
     const auto* nested = std::get_if<Transaction>(&operation);
@@ -90,10 +92,12 @@ std::optional<Touched> TouchedBy(const std::vector<Operation>& branch) {
     const auto then = TouchedBy(nested->then);
     const auto otherwise = TouchedBy(nested->otherwise);
     if (!then || !otherwise) return std::nullopt;
-    std::set<std::string> puts = then->puts;
+    // The same key in both branches of one is touched once.
+    std::set<std::string_view> puts(then->puts.begin(), then->puts.end());
     puts.insert(otherwise->puts.begin(), otherwise->puts.end());
-    for (const std::string& key : puts) {
-      if (all.Deletes(key) || !all.puts.insert(key).second) return std::nullopt;
+    for (const std::string_view key : puts) {
+      if (all.Touches(key)) return std::nullopt;
+      all.puts.push_back(key);
     }
     all.deletes.insert(all.deletes.end(), then->deletes.begin(), then->deletes.end());
     all.deletes.insert(all.deletes.end(), otherwise->deletes.begin(), otherwise->deletes.end());
@@ -101,7 +105,8 @@ std::optional<Touched> TouchedBy(const std::vector<Operation>& branch) {
   for (const Operation& operation : branch) {
     const auto* put = std::get_if<Put>(&operation);
     if (put == nullptr) continue;
-    if (all.Deletes(put->key) || !all.puts.insert(put->key).second) return std::nullopt;
+    if (all.Touches(put->key)) return std::nullopt;
+    all.puts.push_back(put->key);
   }
   return all;
 }
@@ -198,15 +203,15 @@ void Keyspace::Run(const Transaction& transaction, const std::vector<bool>& bran
 
 void Keyspace::Put(const etcd::Put& put) {
   Change change{.key = put.key};
-  const auto at = keys_.find(put.key);
-  if (at != keys_.end()) change.before = at->second;
+  const auto [at, is_new] = keys_.try_emplace(put.key);
+  if (!is_new) change.before = std::move(at->second);
   const Revision now = revision_ + 1;
   change.after = KeyValue{.key = put.key,
                           .value = put.value,
                           .create_revision = change.before ? change.before->create_revision : now,
                           .mod_revision = now,
                           .lease = put.lease};
-  keys_[put.key] = *change.after;
+  at->second = *change.after;
   changes_.push_back(std::move(change));
 }
 
@@ -214,7 +219,7 @@ std::int64_t Keyspace::Remove(const Delete& range) {
   std::int64_t count = 0;
   auto at = keys_.lower_bound(range.key);
   while (at != keys_.end() && InRange(at->first, range.key, range.end)) {
-    changes_.push_back({.key = at->first, .before = at->second, .after = {}});
+    changes_.push_back({.key = at->first, .before = std::move(at->second), .after = {}});
     at = keys_.erase(at);
     ++count;
   }
@@ -224,6 +229,7 @@ std::int64_t Keyspace::Remove(const Delete& range) {
 void Keyspace::Commit() {
   if (changes_.empty()) return;
   ++revision_;
+  if (!remembers_) return;
   for (const Change& change : changes_) past_[change.key].emplace_back(revision_, change.after);
 }
 
@@ -245,7 +251,7 @@ TransactionReply Keyspace::ReadAt(const Transaction& transaction, Revision revis
                                                 [](const auto& version) { return version.first; });
     if (later != past.begin() && std::prev(later)->second) keys[key] = *std::prev(later)->second;
   }
-  Keyspace then;
+  Keyspace then(false);
   then.keys_ = std::move(keys);
   then.revision_ = revision;
   return then.Apply(transaction).value();

@@ -3,6 +3,7 @@
 // (etcdserver/apply.go, mvcc/kvstore_txn.go, etcdserver/api/v3rpc/key.go).
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -23,6 +24,11 @@ struct Change {
 
 class Keyspace {
  public:
+  using Keys = std::map<std::string, etcd::KeyValue, std::less<>>;
+
+  // `remembers`: what was, for ReadAt.
+  explicit Keyspace(bool remembers = true) : remembers_(remembers) {}
+
   // kNotFound: the lease of a put does not exist. kInvalidArgument: the server refuses such a
   // transaction (a key twice, too many operations). Nothing has changed then.
   Result<etcd::TransactionReply> Apply(const etcd::Transaction& transaction);
@@ -36,18 +42,18 @@ class Keyspace {
   void Revoke(etcd::LeaseId lease);
 
   etcd::Revision revision() const { return revision_; }
-  const std::map<std::string, etcd::KeyValue>& keys() const { return keys_; }
+  const Keys& keys() const { return keys_; }
   // What the last Apply or Revoke changed, in its order.
   const std::vector<Change>& changes() const { return changes_; }
 
  private:
-  using Keys = std::map<std::string, etcd::KeyValue>;
   void Run(const etcd::Transaction& transaction, const std::vector<bool>& branches, std::size_t& at,
            etcd::TransactionReply& reply);
   void Put(const etcd::Put& put);
   std::int64_t Remove(const etcd::Delete& range);
   void Commit();
 
+  bool remembers_;
   etcd::Revision revision_ = 1;
   Keys keys_;
   std::set<etcd::LeaseId> leases_;

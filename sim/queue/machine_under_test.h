@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "src/etcd/queue_machine.h"
 
@@ -72,6 +73,7 @@ struct Mutant {
   MachineMaker make;
   std::uint64_t caught_at = 0;  // a seed that once showed it, to be quick
 };
-std::span<const Mutant> AllMutants();
+std::vector<Mutant> AllMutants();
+std::span<const Mutant> ReadingMutants();  // those of mutants_reading.cc
 
 }  // namespace monopod::sim::queue

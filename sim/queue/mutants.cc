@@ -1,6 +1,7 @@
+// Mistakes in what is sent, and in what is made of its outcome. What is read or heard wrongly is in
+// mutants_reading.cc.
 #include <algorithm>
 #include <array>
-#include <map>
 #include <optional>
 #include <utility>
 
@@ -15,186 +16,14 @@ using etcd::Compare;
 using etcd::Delete;
 using etcd::KeyValue;
 using etcd::MarkerState;
-using etcd::MarkerValue;
 using etcd::Put;
 using etcd::RangeReply;
 using etcd::Revision;
 using etcd::TransactAction;
 using etcd::Transaction;
 using etcd::TransactionReply;
-using etcd::WatchEvent;
-using etcd::WatchReport;
 using protocol::Claim;
 using protocol::Moment;
-
-// Changes what the machine reads and hears.
-class Misreads : public MachineUnderTest {
- public:
-  using MachineUnderTest::MachineUnderTest;
-  void OnTransaction(const Result<TransactionReply>& reply, Moment sent, Moment received) override {
-    Result<TransactionReply> misread = reply;
-    if (misread) MisreadReply(*misread);
-    machine().OnTransaction(misread, sent, received);
-  }
-  void OnReport(const std::string& watched, const WatchReport& report, Moment received) override {
-    WatchReport misheard = report;
-    for (WatchEvent& event : misheard.events) Mishear(event);
-    machine().OnReport(watched, misheard, received);
-  }
-
- protected:
-  virtual void MisreadReply(TransactionReply& reply) {
-    for (auto& one : reply.replies) {
-      if (auto* range = std::get_if<RangeReply>(&one)) MisreadRange(*range);
-      if (auto* nested = std::get_if<TransactionReply>(&one)) MisreadReply(*nested);
-    }
-  }
-  virtual void MisreadRange(RangeReply& range) {
-    for (KeyValue& at : range.found) Misread(at);
-  }
-  virtual void Mishear(WatchEvent& event) {
-    if (!event.deleted) Misread(event.now);
-    if (event.previous) Misread(*event.previous);
-  }
-  virtual void Misread(KeyValue& /*at*/) {}
-};
-
-// Changes what it reads in markers.
-class MisreadsMarkers : public Misreads {
- public:
-  using Misreads::Misreads;
-
- protected:
-  void Misread(KeyValue& at) override {
-    if (!keys().IdOfMarker(at.key)) return;
-    auto marker = etcd::DecodeMarker(at);
-    if (!marker) return;
-    MisreadMarker(*marker);
-    at.value = etcd::Encode(*marker);
-  }
-  virtual void MisreadMarker(MarkerValue& marker) = 0;
-};
-
-class WaitsForNobodysWork : public MisreadsMarkers {
- public:
-  using MisreadsMarkers::MisreadsMarkers;
-
- protected:
-  void MisreadMarker(MarkerValue& marker) override { marker.kill = marker.owed = {}; }
-};
-
-class ForgetsTheDeathAllowance : public MisreadsMarkers {
- public:
-  using MisreadsMarkers::MisreadsMarkers;
-
- protected:
-  void MisreadMarker(MarkerValue& marker) override { marker.kill -= protocol::kDeathAllowance; }
-};
-
-class CountsCreditTwice : public MisreadsMarkers {
- public:
-  using MisreadsMarkers::MisreadsMarkers;
-
- protected:
-  void MisreadMarker(MarkerValue& marker) override { marker.credit *= 2; }
-};
-
-class TakesLeavingForAnEnd : public MisreadsMarkers {
- public:
-  using MisreadsMarkers::MisreadsMarkers;
-
- protected:
-  void MisreadMarker(MarkerValue& marker) override {
-    if (marker.state == MarkerState::kLeft) marker.state = MarkerState::kOver;
-  }
-};
-
-class CountsOneSlotMore : public Misreads {
- public:
-  using Misreads::Misreads;
-
- protected:
-  void Misread(KeyValue& at) override {
-    if (at.key != keys().Slots()) return;
-    auto slots = etcd::DecodeSlots(at);
-    if (!slots || slots->slots == 1) return;
-    ++slots->slots;
-    at.value = etcd::Encode(*slots);
-  }
-};
-
-class TakesDeletionForACleanEnd : public Misreads {
- public:
-  using Misreads::Misreads;
-
- protected:
-  void Mishear(WatchEvent& event) override {
-    if (!event.deleted || !event.previous || !keys().IdOfMarker(event.now.key)) return;
-    auto marker = etcd::DecodeMarker(*event.previous);
-    if (!marker) return;
-    marker->state = MarkerState::kOver;
-    const Revision revision = event.now.mod_revision;
-    event.now = *event.previous;
-    event.now.mod_revision = revision;
-    event.now.value = etcd::Encode(*marker);
-    event.deleted = false;
-  }
-};
-
-// Claims whose members are gone do not count.
-class IgnoresOrphans : public Misreads {
- public:
-  using Misreads::Misreads;
-
- protected:
-  void MisreadReply(TransactionReply& reply) override {
-    // The last two of a scan.
-    if (reply.replies.size() != 4) return;
-    auto* markers = std::get_if<RangeReply>(&reply.replies[2]);
-    const auto* members = std::get_if<RangeReply>(&reply.replies[3]);
-    if (markers == nullptr || members == nullptr) return;
-    std::erase_if(markers->found, [&](const KeyValue& marker) {
-      const auto id = keys().IdOfMarker(marker.key);
-      return id && std::ranges::find(members->found, keys().Member(*id), &KeyValue::key) ==
-                       members->found.end();
-    });
-  }
-};
-
-class IgnoresForeignKeys : public Misreads {
- public:
-  using Misreads::Misreads;
-
- protected:
-  void MisreadRange(RangeReply& range) override {
-    const auto foreign = keys().Foreign();
-    std::erase_if(range.found, [&](const KeyValue& at) {
-      return at.key >= foreign.begin && at.key < foreign.end;
-    });
-  }
-};
-
-// The last proof that it saw is the last one that there was.
-class CountsFromAnOlderProof : public Misreads {
- public:
-  using Misreads::Misreads;
-
- protected:
-  void Misread(KeyValue& at) override {
-    if (keys().IdOfMember(at.key)) seen_[at.key] = at.mod_revision;
-  }
-  void Mishear(WatchEvent& event) override {
-    const auto seen = seen_.find(event.now.key);
-    if (event.deleted && event.previous && seen != seen_.end()) {
-      event.previous->mod_revision = seen->second;
-    } else if (!event.deleted) {
-      Misread(event.now);
-    }
-  }
-
- private:
-  std::map<std::string, Revision> seen_;
-};
 
 class CountsFromTheReceipt : public MachineUnderTest {
  public:
@@ -349,6 +178,75 @@ class GivesTheTailOverOrphans : public Missends {
   std::optional<std::string> youngest_;
 };
 
+// As the plain recipe for locks does: what is known of a claim goes with its lease.
+class LeavesNoMarker : public Missends {
+ public:
+  using Missends::Missends;
+
+ protected:
+  void Missend(Transaction& transaction) override {
+    std::erase_if(transaction.then, [&](const auto& operation) {
+      const auto* put = std::get_if<Put>(&operation);
+      if (put == nullptr || !keys().IdOfMarker(put->key)) return false;
+      const auto marker = etcd::DecodeMarker({.key = put->key, .value = put->value});
+      // The replies of a claim are told apart by their number.
+      claims_ = marker && marker->state == MarkerState::kLive;
+      return claims_;
+    });
+    if (!std::exchange(claims_, false)) return;
+    transaction.then.insert(transaction.then.begin(), Transaction{.compares = {}});
+  }
+
+ private:
+  bool claims_ = false;
+};
+
+// Puts its key back although it is gone.
+class ProvesWithoutItsKey : public Missends {
+ public:
+  using Missends::Missends;
+
+ protected:
+  void Missend(Transaction& transaction) override {
+    if (transaction.then.empty()) return;
+    const auto* proof = std::get_if<Put>(&transaction.then.front());
+    if (proof == nullptr || !keys().IdOfMember(proof->key)) return;
+    std::erase_if(transaction.compares,
+                  [&](const Compare& compare) { return compare.key == proof->key; });
+  }
+};
+
+// Whether an earlier try of it landed does not matter to it.
+class ClaimsBlindly : public Missends {
+ public:
+  using Missends::Missends;
+
+ protected:
+  void Missend(Transaction& transaction) override {
+    std::erase_if(transaction.compares, [&](const Compare& compare) {
+      return compare.target == Compare::Target::kCreateRevision && compare.revision == 0 &&
+             keys().IdOfMarker(compare.key);
+    });
+  }
+};
+
+class InheritsNothing : public Missends {
+ public:
+  using Missends::Missends;
+
+ protected:
+  void Missend(Transaction& transaction) override {
+    for (auto& operation : transaction.then) {
+      auto* put = std::get_if<Put>(&operation);
+      if (put == nullptr || !keys().IdOfMarker(put->key)) continue;
+      auto marker = etcd::DecodeMarker({.key = put->key, .value = put->value});
+      if (!marker || marker->owed.count() == 0) continue;
+      marker->owed = {};
+      put->value = etcd::Encode(*marker);
+    }
+  }
+};
+
 template <class Machine>
 std::unique_ptr<MachineUnderTest> Make(const Claim& claim, const etcd::LockKeys& keys,
                                        Nonces nonces) {
@@ -356,19 +254,6 @@ std::unique_ptr<MachineUnderTest> Make(const Claim& claim, const etcd::LockKeys&
 }
 
 constexpr auto kMutants = std::to_array<Mutant>({
-    {"no-recovery", "the work of a claim whose member vanished is not waited for",
-     Make<WaitsForNobodysWork>},
-    {"queue-allowance-forgotten", "the time that the last process takes to die is not waited",
-     Make<ForgetsTheDeathAllowance>},
-    {"queue-credit-twice", "credit counts twice", Make<CountsCreditTwice>},
-    {"left-is-over", "a claim that gave up is taken for one that held", Make<TakesLeavingForAnEnd>},
-    {"one-slot-more", "one more than there are slots may hold", Make<CountsOneSlotMore>},
-    {"deletion-is-clean", "a marker that is deleted is taken for a clean end",
-     Make<TakesDeletionForACleanEnd>},
-    {"orphans-ignored", "claims whose members are gone do not count", Make<IgnoresOrphans>},
-    {"foreign-ignored", "the keys of others do not count", Make<IgnoresForeignKeys>},
-    {"older-proof", "a recovery counts from an older proof than the last",
-     Make<CountsFromAnOlderProof>, 335},
     {"tenure-from-receipt", "a tenure counts from the receipt of the answer",
      Make<CountsFromTheReceipt>},
     {"keep-alive-is-proof", "a lease that was kept alive extends the tenure",
@@ -376,13 +261,19 @@ constexpr auto kMutants = std::to_array<Mutant>({
     {"no-revoke", "a claim of unknown fate is given up without revoking its lease",
      Make<GivesUpWithoutRevoking>},
     {"proof-unguarded", "a proof lands whatever was written since", Make<ProvesWhateverStands>,
-     675},
+     2206},
     {"tail-unchecked", "a release deletes the tail of others", Make<ReleasesWithoutALookAtTheTail>},
     {"wipe-unnoticed", "a claim whose keys were all deleted takes its place for lost alone",
      Make<EndsWhateverStands>},
     {"resize-ignored", "the number of slots may change unseen", Make<IgnoresResizing>},
     {"tail-over-orphans", "the tail is given back over claims that must be waited for",
-     Make<GivesTheTailOverOrphans>, 142},
+     Make<GivesTheTailOverOrphans>, 5619},
+    {"no-marker", "a claim leaves nothing that outlives its lease", Make<LeavesNoMarker>},
+    {"proof-recreates", "a proof puts its key back although it is gone", Make<ProvesWithoutItsKey>},
+    {"claim-repeated-blindly", "a claim without an answer is made again, landed or not",
+     Make<ClaimsBlindly>},
+    {"owed-not-said", "a claim that must wait for earlier work does not say so",
+     Make<InheritsNothing>, 677},
 });
 
 }  // namespace
@@ -392,6 +283,11 @@ std::unique_ptr<MachineUnderTest> MakeProductionMachine(const Claim& claim,
   return std::make_unique<MachineUnderTest>(claim, keys, std::move(nonces));
 }
 
-std::span<const Mutant> AllMutants() { return kMutants; }
+std::vector<Mutant> AllMutants() {
+  std::vector<Mutant> all(kMutants.begin(), kMutants.end());
+  const auto reading = ReadingMutants();
+  all.insert(all.end(), reading.begin(), reading.end());
+  return all;
+}
 
 }  // namespace monopod::sim::queue

@@ -57,11 +57,15 @@ void Network::Arrive(CallId id) {
     }
     return;
   }
-  if (parts_.world.Happens(parts_.schedule.faults.denied)) {
+  const bool expired =
+      parts_.world.faults_on && expired_until_[call.node] > parts_.world.queue.now();
+  if (expired || parts_.world.Happens(parts_.schedule.faults.denied)) {
     call.reply = FailureOf(call.request, {ErrorCode::kDenied, "denied"});
   } else {
     call.reply = Carry(call);
   }
+  // From here on only its kind counts, and what lies about for long makes memory slow.
+  if (auto* transaction = std::get_if<etcd::Transaction>(&call.request)) *transaction = {};
   TellFull(call);
 }
 

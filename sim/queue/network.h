@@ -2,7 +2,9 @@
 #pragma once
 
 #include <deque>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "sim/queue/cluster.h"
 
@@ -57,10 +59,15 @@ class Network {
     Checker& checker;
     const Schedule& schedule;
   };
-  explicit Network(const Parts& parts) : parts_(parts) {}
+  explicit Network(const Parts& parts)
+      : parts_(parts), expired_until_(parts.schedule.candidates.size()) {}
 
   CallId Send(Call call);
   const Call& at(CallId call) const { return calls_[call]; }
+  // Once it is there.
+  Reply TakeReply(CallId call) { return std::move(calls_[call].reply); }
+  // The servers do not know the token of this node any more.
+  void Expire(std::size_t node, TrueTime until) { expired_until_[node] = until; }
 
  private:
   void Arrive(CallId id);
@@ -70,6 +77,7 @@ class Network {
 
   const Parts parts_;
   std::deque<Call> calls_;
+  std::vector<TrueTime> expired_until_;
 };
 
 }  // namespace monopod::sim::queue

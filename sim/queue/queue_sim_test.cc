@@ -3,13 +3,15 @@
 #include <gtest/gtest.h>
 
 #include "sim/queue/machine_under_test.h"
+#include "sim/queue/non_promises.h"
 #include "sim/queue/simulation.h"
 
 namespace monopod::sim::queue {
 namespace {
 
-constexpr std::uint64_t kSchedules = 600;
+constexpr std::uint64_t kSchedules = 300;
 constexpr std::uint64_t kSchedulesPerMutant = 10'000;
+constexpr std::uint64_t kSchedulesPerNonPromise = 200'000;
 
 TEST(QueueSimulationTest, NoScheduleBreaksAnInvariant) {
   for (std::uint64_t seed = 0; seed < kSchedules; ++seed) {
@@ -18,6 +20,13 @@ TEST(QueueSimulationTest, NoScheduleBreaksAnInvariant) {
         << "seed " << seed << ": " << *result.violation << "\nmonopod-sim --store etcd --seed "
         << seed << " shows what happens";
   }
+}
+
+// In this seed a claim gives up when its answer is late, without any fault, and leaves a marker.
+// The next one reads and writes more than an undisturbed one, to tidy it away, and was blamed for
+// that.
+TEST(QueueSimulationTest, WhatAClaimWithoutAnAnswerLeftIsNoCostOfTheNext) {
+  EXPECT_EQ(Simulate({.seed = 2'012'412}).violation, std::nullopt);
 }
 
 TEST(QueueSimulationTest, TheSameSeedGivesTheSameTrace) {
@@ -43,8 +52,26 @@ TEST_P(QueueMutantTest, IsCaught) {
   FAIL() << "no schedule shows that this is wrong: " << GetParam().mistake;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, QueueMutantTest,
-                         testing::ValuesIn(AllMutants().begin(), AllMutants().end()),
+INSTANTIATE_TEST_SUITE_P(All, QueueMutantTest, testing::ValuesIn(AllMutants()),
+                         [](const auto& named) {
+                           std::string name = named.param.name;
+                           std::erase(name, '-');
+                           return name;
+                         });
+
+class QueueNonPromiseTest : public testing::TestWithParam<NonPromise> {};
+
+TEST_P(QueueNonPromiseTest, IsShownByASchedule) {
+  for (std::uint64_t seed = 0; seed < kSchedulesPerNonPromise; ++seed) {
+    if (!GetParam().concerns(MakeSchedule(seed))) continue;
+    const auto result = Simulate({.seed = seed, .judged = GetParam().judged});
+    if (result.violation && result.violation->starts_with(GetParam().found)) return;
+  }
+  FAIL() << "no schedule shows that this is not so: " << GetParam().says;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, QueueNonPromiseTest,
+                         testing::ValuesIn(AllNonPromises().begin(), AllNonPromises().end()),
                          [](const auto& named) {
                            std::string name = named.param.name;
                            std::erase(name, '-');

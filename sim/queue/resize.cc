@@ -9,6 +9,7 @@ namespace monopod::sim::queue {
 using etcd::Resizing;
 using etcd::Transaction;
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 
 Resize::Resize(const Parts& parts) : parts_(parts), keys_(kPrefix, kLockName) {}
 
@@ -18,7 +19,7 @@ void Resize::Begin(int slots) {
 }
 
 void Resize::Later() {
-  const auto pause = parts_.world.random.In({.from = milliseconds(1), .to = milliseconds(200)});
+  const auto pause = parts_.world.random.In({.from = milliseconds(1), .to = seconds(1)});
   parts_.world.queue.At(std::max(parts_.world.queue.now() + pause, parts_.line.UpAt()),
                         [this] { Step(); });
 }

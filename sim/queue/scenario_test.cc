@@ -67,6 +67,15 @@ class Claimer {
   int writes = 0;
   int reads = 0;
   std::function<void()> before_revoke = [] {};
+  std::function<void()> before_read = [] {};
+  // Its watches tell nothing until TellLate.
+  bool deaf = false;
+  void TellLate() {
+    deaf = false;
+    for (const auto& [watched, report] : std::exchange(late_, {})) {
+      machine_.OnReport(watched, report, stage_.Now());
+    }
+  }
 
   // Until it waits for something; returns until when.
   BootTime Run() {
@@ -131,6 +140,7 @@ class Claimer {
   int stamps_ = 0;
   std::optional<BootTime> until_;
   std::map<std::string, std::string> watched_;  // [first, second)
+  std::deque<std::pair<std::string, WatchReport>> late_;
   bool holds_ = false;
   std::optional<protocol::Outcome> outcome_;
 };
@@ -148,6 +158,7 @@ void Claimer::Transact(const Transaction& transaction) {
   const Moment now = stage_.Now();
   const Fate fate =
       IsClaim(transaction) ? std::exchange(next_claim, Fate::kAnswered) : Fate::kAnswered;
+  if (IsReadOnly(transaction)) before_read();
   ++(IsReadOnly(transaction) ? reads : writes);
   if (fate == Fate::kStaysUnderWay) under_way = transaction;
   Result<etcd::TransactionReply> reply = Fail(ErrorCode::kIndeterminate, "no answer");
@@ -166,7 +177,11 @@ void Claimer::Hear(const std::vector<Change>& changes, etcd::Revision revision) 
                                    etcd::KeyValue{.key = change.key, .mod_revision = revision}),
                                .previous = change.before});
     }
-    if (!report.events.empty()) machine_.OnReport(begin, report, stage_.Now());
+    if (report.events.empty()) continue;
+    if (deaf)
+      late_.emplace_back(begin, report);
+    else
+      machine_.OnReport(begin, report, stage_.Now());
   }
 }
 
@@ -317,6 +332,31 @@ TEST(QueueScenarioTest, ASecondWipeIsNoticedByWhoStillWaitsForTheFirst) {
   EXPECT_EQ(markers[0].owed, protocol::MakeTimes({.ttl = seconds(60)})->kill);
   stage.RunFor(seconds(10));
   EXPECT_FALSE(waiter.holds());
+}
+
+// Everything was wiped away before a waiter had read who was ahead of it, so it claimed anew and
+// meant to wait as long as for work of its own. Then its watch told what had stood there, which it
+// ignored, and it began while that work ran.
+TEST(QueueScenarioTest, WhatIsHeardOfAfterAWipeIsWaitedForToo) {
+  Stage stage;
+  Claimer holder(stage, "aa", seconds(60));
+  (void)holder.Run();
+  ASSERT_TRUE(holder.holds());
+  Claimer waiter(stage, "bb", seconds(4));
+  bool wiped = false;
+  waiter.before_read = [&] {
+    if (std::exchange(wiped, true)) return;
+    waiter.deaf = true;
+    stage.Wipe();
+  };
+  (void)waiter.Run();
+  ASSERT_EQ(stage.Markers().size(), 1U) << "it has claimed anew";
+  waiter.TellLate();
+  stage.claimers = {&waiter};
+  stage.RunFor(seconds(45));
+  EXPECT_FALSE(waiter.holds());
+  stage.RunFor(seconds(10));
+  EXPECT_TRUE(waiter.holds());
 }
 
 TEST(QueueScenarioTest, WhoWaitedAloneHoldsOnlyIfItsKeyStands) {

@@ -18,13 +18,14 @@ Faults RandomFaults(Random& random, bool within_bounds, int slots) {
   Faults faults;
   faults.lost_request = maybe(0.06);
   faults.lost_reply = maybe(0.06);
-  faults.late_write = maybe(0.06);
+  faults.late_write = maybe(0.15);
   faults.stale_read = maybe(0.2);
   faults.lost_event = maybe(0.1);
   faults.late_event = maybe(0.2);
   faults.broken_watch = maybe(0.1);
   faults.lost_previous = maybe(0.3);
   faults.false_keep_alive = maybe(0.1);
+  faults.expired_token = maybe(0.05);
   faults.stall = maybe(0.02);
   faults.crash = maybe(0.4);
   faults.exit = maybe(0.2);
@@ -38,7 +39,8 @@ Faults RandomFaults(Random& random, bool within_bounds, int slots) {
   faults.full = maybe(0.05);
   if (random.Chance(0.2)) faults.foreign = 0.3;
   if (random.Chance(0.25)) faults.resize = 0.2;
-  if (slots == 1 && faults.resize <= 0 && random.Chance(0.25)) faults.wipe = 0.1;
+  if (slots == 1 && faults.resize <= 0 && random.Chance(0.25)) faults.wipe = 0.2;
+  if (within_bounds && random.Chance(0.15)) faults.suspend = 0.1;
   if (!within_bounds) faults.pause = random.Chance(0.7) ? 0.1 : 0.0;
   if (random.Chance(0.15)) {
     faults.sticky = 0.4;
@@ -54,26 +56,28 @@ Schedule MakeSchedule(std::uint64_t seed) {
   Schedule schedule{.seed = seed};
   schedule.calm = random.Chance(0.03);
   schedule.within_bounds = schedule.calm || random.Chance(0.85);
+  schedule.wild_rates = !schedule.within_bounds && random.Chance(0.5);
+  schedule.recovery_delay = schedule.calm || !random.Chance(0.02);
   schedule.slots = random.OneOf({1, 1, 1, 2, 3});
   schedule.slots_said = random.Chance(0.3);
   schedule.nested_puts_cost = random.Chance(0.5);
-  schedule.candidates = DrawParticipants(random, {.within_bounds = schedule.within_bounds,
-                                                  .ttls = {2, 2, 3, 4, 6, 10, 15, 20, 40},
+  schedule.candidates = DrawParticipants(random, {.wild_rates = schedule.wild_rates,
+                                                  .ttls = {2, 2, 3, 4, 6, 10, 20, 20},
                                                   .least = schedule.calm ? 1U : 2U,
-                                                  .most = schedule.calm ? 1U : 6U});
+                                                  .most = schedule.calm ? 1U : 5U});
   for (std::int64_t& rate : schedule.server_rate_errors) {
-    rate = DrawRateError(random, schedule.within_bounds);
+    rate = DrawRateError(random, schedule.wild_rates);
   }
   schedule.latency =
       random.OneOf<nanoseconds>({std::chrono::microseconds(100), milliseconds(2), milliseconds(2),
                                  milliseconds(30), milliseconds(200)});
   // Calls that never are answered in time, by clocks that run a fifth too fast, prove nothing.
-  const int share = schedule.within_bounds ? 50 : 40;
+  const int share = schedule.wild_rates ? 40 : 50;
   for (const CandidateSpec& candidate : schedule.candidates) {
     schedule.latency =
         std::min(schedule.latency, nanoseconds(candidate.times.attempt) * share / 100);
   }
-  schedule.fault_time = LongestTimes(schedule.candidates).ttl * (3 + random.Below(7));
+  schedule.fault_time = DrawFaultTime(random, schedule.candidates);
   if (!schedule.calm) {
     schedule.faults = RandomFaults(random, schedule.within_bounds, schedule.slots);
   }
@@ -83,15 +87,17 @@ Schedule MakeSchedule(std::uint64_t seed) {
 std::string Describe(const Schedule& schedule) {
   const Faults& faults = schedule.faults;
   std::string text = fmt::format(
-      "seed {}: {} slots{}, {} candidates, {}{}, latency {} us, faults for {} ms", schedule.seed,
+      "seed {}: {} slots{}, {} candidates, {}{}{}, latency {} us, faults for {} ms", schedule.seed,
       schedule.slots, schedule.slots_said ? " said" : "", schedule.candidates.size(),
       schedule.within_bounds ? "within bounds" : "outside of the bounds",
-      schedule.calm ? ", calm" : "", schedule.latency / std::chrono::microseconds(1),
-      schedule.fault_time / milliseconds(1));
+      schedule.recovery_delay ? "" : ", without recovery delay", schedule.calm ? ", calm" : "",
+      schedule.latency / std::chrono::microseconds(1), schedule.fault_time / milliseconds(1));
   for (const auto& [name, probability] : {std::pair("full", faults.full),
                                           {"wipe", faults.wipe},
                                           {"resize", faults.resize},
                                           {"foreign", faults.foreign},
+                                          {"suspends", faults.suspend},
+                                          {"pauses", faults.pause},
                                           {"sticky", faults.sticky}}) {
     if (probability > 0) text += fmt::format(", {}", name);
   }

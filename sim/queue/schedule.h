@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/beyond.h"
 #include "sim/participants.h"
 
 namespace monopod::sim::queue {
@@ -25,6 +26,7 @@ struct Faults {
   double broken_watch = 0;
   double lost_previous = 0;     // an event without the previous value: compacted
   double false_keep_alive = 0;  // "kept", or "gone", by a deposed leader
+  double expired_token = 0;     // of a node, until it has authenticated again
   double stall = 0;             // a process that does not run for a while; its guardian does
   double crash = 0;             // per claim
   double exit = 0;              // a process ends between two claims, and another is started
@@ -39,8 +41,9 @@ struct Faults {
   double wipe = 0;      // of everything
   double resize = 0;
   double foreign = 0;
-  double sticky = 0;  // a claim whose hold outlives its process until it is broken
-  double pause = 0;   // of a machine with its clock: outside the bounds
+  double sticky = 0;   // a claim whose hold outlives its process until it is broken
+  double suspend = 0;  // of a machine whose clock goes on
+  double pause = 0;    // of a machine with its clock: outside the bounds
 };
 
 struct Schedule {
@@ -48,13 +51,18 @@ struct Schedule {
   std::vector<CandidateSpec> candidates;
   std::array<std::int64_t, kServers> server_rate_errors{};
   int slots = 1;
-  bool slots_said = false;        // by an administrator, before the first claim
-  bool within_bounds = true;      // clock rates within 1 %, and no pause: I10 is promised
+  bool slots_said = false;    // by an administrator, before the first claim
+  bool within_bounds = true;  // clock rates within 1 %, and no pause: I10 is promised
+  bool wild_rates = false;
+  bool recovery_delay = true;  // false: --unsafe-no-recovery-delay, which gives up I10
+  Beyond judged = Beyond::kNothing;
   bool calm = false;              // one process and no fault: what a cycle costs is counted
   bool nested_puts_cost = false;  // whether a full store counts puts in nested transactions
   std::chrono::nanoseconds latency{0};
   std::chrono::nanoseconds fault_time{0};
   Faults faults;
+
+  bool promises_exclusion() const { return within_bounds && recovery_delay; }
 };
 
 Schedule MakeSchedule(std::uint64_t seed);

@@ -13,6 +13,7 @@ struct SimulationOptions {
   std::uint64_t seed = 0;
   bool trace = false;
   MachineMaker make_machine = MakeProductionMachine;
+  Beyond judged = Beyond::kNothing;
 };
 
 SimulationResult Simulate(const SimulationOptions& options);

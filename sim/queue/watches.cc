@@ -10,21 +10,29 @@ using etcd::WatchReport;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
+namespace {
+
+Watches::Report Share(WatchReport report) {
+  return std::make_shared<const WatchReport>(std::move(report));
+}
+
+}  // namespace
+
 Watches::Id Watches::Start(Request request) {
   const Id id = ++last_id_;
-  watches_[id].request = std::move(request);
+  watches_[id].request = std::make_shared<const Request>(std::move(request));
   Connect(id, world_.queue.now());
   return id;
 }
 
 void Watches::Connect(Id id, TrueTime from) {
   const Watch& watch = watches_.at(id);
-  from = std::max(from, line_.ReachesAt(watch.request.node)) + line_.Latency();
+  from = std::max(from, line_.ReachesAt(watch.request->node)) + line_.Latency();
   if (world_.Happens(schedule_.faults.broken_watch)) from += world_.random.In({.to = seconds(5)});
   world_.queue.At(from, [this, id, connection = watch.connection] {
     const auto at = watches_.find(id);
     if (at == watches_.end() || at->second.connection != connection) return;
-    if (line_.ReachesAt(at->second.request.node) > world_.queue.now()) {
+    if (line_.ReachesAt(at->second.request->node) > world_.queue.now()) {
       Connect(id, world_.queue.now());
       return;
     }
@@ -32,7 +40,7 @@ void Watches::Connect(Id id, TrueTime from) {
     Send({.id = id,
           .connection = connection,
           .at = world_.queue.now() + line_.Latency(),
-          .report = {.kind = WatchReport::Kind::kStarted}});
+          .report = Share({.kind = WatchReport::Kind::kStarted})});
   });
 }
 
@@ -47,26 +55,26 @@ void Watches::Break(Id id) {
     const auto at = watches_.find(id);
     if (at == watches_.end() || at->second.connection != connection) return;
     Connect(id, world_.queue.now());
-    Tell(at->second, {.kind = WatchReport::Kind::kBroken});
+    Tell(at->second, Share({.kind = WatchReport::Kind::kBroken}));
   });
 }
 
 // Whoever hears it may end this watch.
-void Watches::Tell(const Watch& watch, const WatchReport& report) {
-  const auto tell = watch.request.report;
-  tell(report);
+void Watches::Tell(const Watch& watch, const Report& report) {
+  const auto request = watch.request;
+  request->report(report);
 }
 
 void Watches::OnCutOff(std::size_t node) {
   for (const auto& [id, watch] : watches_) {
-    if (watch.request.node == node && world_.random.Chance(0.5)) Break(id);
+    if (watch.request->node == node && world_.random.Chance(0.5)) Break(id);
   }
 }
 
 WatchReport Watches::EventsFor(const Watch& watch, const std::vector<Change>& changes,
                                etcd::Revision revision) {
   WatchReport report{.kind = WatchReport::Kind::kEvents};
-  const Request& request = watch.request;
+  const Request& request = *watch.request;
   for (const Change& change : changes) {
     const bool concerns = request.end.empty()
                               ? change.key == request.begin
@@ -95,24 +103,24 @@ void Watches::OnChanges(const std::vector<Change>& changes, etcd::Revision revis
     Send({.id = id,
           .connection = watch.connection,
           .at = world_.queue.now() + takes,
-          .report = std::move(report)});
+          .report = Share(std::move(report))});
   }
 }
 
-void Watches::Send(const Letter& letter) {
+void Watches::Send(Letter letter) {
   Watch& watch = watches_.at(letter.id);
   watch.told_until = std::max(watch.told_until + std::chrono::microseconds(1), letter.at);
-  world_.queue.At(watch.told_until, [this, letter] { Arrive(letter); });
+  world_.queue.At(watch.told_until, [this, sent = std::move(letter)] { Arrive(sent); });
 }
 
 void Watches::Arrive(const Letter& letter) {
   const auto at = watches_.find(letter.id);
   if (at == watches_.end() || at->second.connection != letter.connection) return;
-  const TrueTime reaches = line_.ReachesAt(at->second.request.node);
+  const TrueTime reaches = line_.ReachesAt(at->second.request->node);
   if (reaches > world_.queue.now()) {
     Letter later = letter;
     later.at = reaches;
-    Send(later);
+    Send(std::move(later));
     return;
   }
   Tell(at->second, letter.report);

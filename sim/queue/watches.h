@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,11 +17,12 @@ namespace monopod::sim::queue {
 class Watches {
  public:
   using Id = std::uint64_t;
+  using Report = std::shared_ptr<const etcd::WatchReport>;  // a large thing that goes a long way
   struct Request {
     std::size_t node = 0;
     std::string begin;
     std::string end;  // empty: one key
-    std::function<void(const etcd::WatchReport&)> report;
+    std::function<void(const Report&)> report;
   };
 
   Watches(World& world, Line& line, const Schedule& schedule)
@@ -35,21 +37,21 @@ class Watches {
 
  private:
   struct Watch {
-    Request request;
+    std::shared_ptr<const Request> request;
     bool registered = false;  // the server tells it what happens
     std::uint64_t connection = 0;
     TrueTime told_until{};  // nothing overtakes what was told before
   };
   void Connect(Id id, TrueTime from);
   void Break(Id id);
-  static void Tell(const Watch& watch, const etcd::WatchReport& report);
+  static void Tell(const Watch& watch, const Report& report);
   struct Letter {
     Id id = 0;
     std::uint64_t connection = 0;
     TrueTime at{};
-    etcd::WatchReport report;
+    Report report;
   };
-  void Send(const Letter& letter);
+  void Send(Letter letter);
   void Arrive(const Letter& letter);
   etcd::WatchReport EventsFor(const Watch& watch, const std::vector<Change>& changes,
                               etcd::Revision revision);

@@ -48,12 +48,21 @@ std::optional<std::string> NonceOfId(std::string_view id) {
 
 LockKeys::LockKeys(std::string prefix, std::string lock)
     : locks_(fmt::format("{}{}{}/", prefix, kLocks, lock)),
+      members_(locks_ + "~"),
       marks_(fmt::format("{}{}{}/", prefix, kMarks, lock)),
       tail_(fmt::format("{}{}{}", prefix, kTails, lock)),
       slots_(fmt::format("{}{}{}", prefix, kSlots, lock)) {}
 
+// Machines compare keys all the time: one piece of memory each.
+std::string LockKeys::Joined(std::string_view beginning, std::string_view id) {
+  std::string key;
+  key.reserve(beginning.size() + id.size());
+  key.append(beginning).append(id);
+  return key;
+}
+
 std::optional<std::string> LockKeys::IdOfMember(std::string_view key) const {
-  if (!TakePrefix(key, locks_) || !TakePrefix(key, "~") || !NonceOfId(key)) return std::nullopt;
+  if (!TakePrefix(key, members_) || !NonceOfId(key)) return std::nullopt;
   return std::string(key);
 }
 

@@ -32,8 +32,8 @@ class LockKeys {
   // `prefix` ends with '/'. `lock` is a checked name.
   LockKeys(std::string prefix, std::string lock);
 
-  std::string Member(std::string_view id) const { return locks_ + "~" + std::string(id); }
-  std::string Marker(std::string_view id) const { return marks_ + std::string(id); }
+  std::string Member(std::string_view id) const { return Joined(members_, id); }
+  std::string Marker(std::string_view id) const { return Joined(marks_, id); }
   const std::string& Tail() const { return tail_; }
   const std::string& Slots() const { return slots_; }
 
@@ -44,7 +44,7 @@ class LockKeys {
   };
   static Bounds One(std::string key) { return {.begin = std::move(key), .end = {}}; }
   Bounds Queue() const { return {.begin = locks_, .end = EndOfPrefix(locks_)}; }
-  Bounds Foreign() const { return {.begin = locks_, .end = locks_ + "~"}; }
+  Bounds Foreign() const { return {.begin = locks_, .end = members_}; }
   Bounds Markers() const { return {.begin = marks_, .end = EndOfPrefix(marks_)}; }
 
   // The ID in a key of ours, or nothing if the key is another's.
@@ -52,7 +52,10 @@ class LockKeys {
   std::optional<std::string> IdOfMarker(std::string_view key) const;
 
  private:
+  static std::string Joined(std::string_view beginning, std::string_view id);
+
   std::string locks_;
+  std::string members_;  // ours
   std::string marks_;
   std::string tail_;
   std::string slots_;

@@ -51,8 +51,32 @@ TEST(LockValuesTest, ANumberOfSlotsIsReadAsItWasWritten) {
   EXPECT_EQ(DecodeSlots(At(Encode(written))), written);
 }
 
+TEST(LockValuesTest, PeopleReadTheFieldsInAlphabeticalOrder) {
+  EXPECT_EQ(Encode(SlotsValue{.slots = 2, .before = 5}), R"({"before":5,"format":1,"slots":2})");
+  EXPECT_EQ(Encode(MarkerValue{.holder = {.name = "pod-1", .node = "node-7"}}),
+            R"({"format":1,"holder":{"name":"pod-1","node":"node-7"},"kill_ms":0,)"
+            R"("kind":"process","slots":1,"state":"live","ttl_ms":0})");
+}
+
+TEST(LockValuesTest, AnyTextIsReadAsItWasWritten) {
+  const std::string text = "\"quoted\", C:\\, two\nlines,\ttab, \x01, \x7f, Grüße";
+  const MarkerValue written{.holder = {.name = text}, .note = text};
+  EXPECT_EQ(DecodeMarker(At(Encode(written))), written);
+}
+
+// A newer monopod may say more, with the same words deeper down.
+TEST(LockValuesTest, FieldsThatAreNotKnownAreIgnoredWithAllThatIsInThem) {
+  const auto marker = DecodeMarker(
+      At(R"({"format":1,"new":{"kill_ms":5,"holder":{"name":"no"},"slots":7},"slots":2,)"
+         R"("holder":{"more":{"name":"no"},"name":"pod","all":["name"],"slots":7},)"
+         R"("all":[{"note":"no"},["x"],1.5,true,null],"ttl_ms":8})"));
+  ASSERT_TRUE(marker.has_value());
+  EXPECT_EQ(*marker, (MarkerValue{.slots = 2, .ttl = milliseconds(8), .holder = {.name = "pod"}}));
+}
+
 TEST(LockValuesTest, ANewerFormatAndForeignTextAreRefusedByKey) {
-  for (const char* text : {R"({"format":2,"slots":1})", R"({"format":0})", "", "x", "[1]", "{}"}) {
+  for (const char* text : {R"({"format":2,"slots":1})", R"({"format":0})", "", "x", "[1]", "{}",
+                           R"([{"format":1}])", R"({"format":1)", R"({"format":1} x)"}) {
     const auto marker = DecodeMarker(At(text));
     ASSERT_FALSE(marker.has_value()) << text;
     EXPECT_EQ(marker.error().code, ErrorCode::kUnsupported);

@@ -209,9 +209,11 @@ void QueueMachine::OnReport(const std::string& watched, const WatchReport& repor
       OnMemberEvent(*at, event, received.boot);
     } else if (const auto on = std::ranges::find_if(older_, is_marker); on != older_.end()) {
       OnMarkerEvent(*on, event, received.boot);
-    } else if (event.deleted && event.now.key != watched) {
+    } else if (event.deleted) {
+      const bool was_ahead = event.previous && event.previous->create_revision < wiped_token_;
+      if (was_ahead) CarryWiped(*event.previous, received.boot);
       // In a watched range: a key of somebody else, or of a claim that only the ranks know.
-      scan_needed_ = true;
+      if (event.now.key != watched) scan_needed_ = true;
     }
   }
   if (state_ == State::kQueued) DropEndedHead();

@@ -199,6 +199,7 @@ class QueueMachine {
   void TellRecovering(Moment now);
   Action GiveUp(Moment now);
   void Requeue(bool marker_stood, BootTime now);
+  void CarryWiped(const KeyValue& ahead, BootTime received);
   BootTime ContactBy() const { return began_ + claim_.store_timeout; }
 
   // Holding, and ending: queue_machine_hold.cc.
@@ -284,6 +285,7 @@ class QueueMachine {
   BootTime look_at_{};          // a watch is a hint: look again then
   BootTime confirm_at_{};       // a member's end is looked into then, unless more is heard
   BootTime not_before_{};       // carried waits
+  Revision wiped_token_ = 0;    // of the own claim that was wiped away with all before it
   std::chrono::milliseconds carried_kill_{0};
   std::chrono::milliseconds seen_kill_{0};  // the longest of what was ever seen ahead
   std::vector<LockKeys::Bounds> watched_;

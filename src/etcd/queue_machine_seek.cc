@@ -322,6 +322,7 @@ Action QueueMachine::GiveUp(Moment now) {
 // it if its keys may have been wiped away together with the own ones.
 void QueueMachine::Requeue(bool marker_stood, BootTime now) {
   if (!marker_stood) {
+    wiped_token_ = own_.token;
     carried_kill_ = std::max(carried_kill_, seen_kill_);
     // Of a predecessor that was never read, as much as of the own claim.
     const auto unread = [](const Older& older) { return !older.marker_known; };
@@ -347,6 +348,20 @@ void QueueMachine::Requeue(bool marker_stood, BootTime now) {
   confirm_at_ = {};
   phase_ = MemberPhase::kQueued;
   position_lost_ = scan_needed_ = look_needed_ = looked_ = false;
+}
+
+// What stood ahead of the place that was wiped away, and had not been read by then.
+void QueueMachine::CarryWiped(const KeyValue& ahead, BootTime received) {
+  milliseconds kill(0);
+  if (keys_.IdOfMember(ahead.key)) {
+    kill = DecodeMember(ahead).value_or(MemberValue{}).kill;
+  } else if (keys_.IdOfMarker(ahead.key)) {
+    const auto marker = DecodeMarker(ahead).value_or(MarkerValue{});
+    if (marker.state == MarkerState::kLive) kill = std::max(marker.kill, marker.owed);
+  }
+  if (!claim_.recovery_delay || kill == milliseconds(0)) return;
+  carried_kill_ = std::max(carried_kill_, kill);
+  not_before_ = std::max(not_before_, received + protocol::RecoveryTime(kill));
 }
 
 }  // namespace monopod::etcd
