@@ -359,6 +359,31 @@ TEST(QueueScenarioTest, WhatIsHeardOfAfterAWipeIsWaitedForToo) {
   EXPECT_TRUE(waiter.holds());
 }
 
+// Its lease ended before a waiter's first read, which told that and, beside it, who was ahead. It
+// took no note of that, began anew, and all was wiped away before it had read again: it waited as
+// long as for work of its own, and began while the other's ran. The simulator's seed 2058684.
+TEST(QueueScenarioTest, WhoIsAheadIsNotedAlsoIfTheOwnPlaceIsGone) {
+  Stage stage;
+  Claimer holder(stage, "aa", seconds(60));
+  (void)holder.Run();
+  ASSERT_TRUE(holder.holds());
+  Claimer waiter(stage, "bb", seconds(4));
+  waiter.before_read = [&] {
+    waiter.deaf = true;
+    if (waiter.reads == 0) {
+      stage.keyspace.Revoke(waiter.leases().front().id);
+    } else if (waiter.reads == 1) {
+      stage.Wipe();
+    }
+  };
+  (void)waiter.Run();
+  ASSERT_EQ(stage.Markers().size(), 1U) << "it has claimed anew";
+  EXPECT_EQ(stage.Markers()[0].owed, protocol::MakeTimes({.ttl = seconds(60)})->kill);
+  stage.claimers = {&waiter};
+  stage.RunFor(seconds(45));
+  EXPECT_FALSE(waiter.holds());
+}
+
 TEST(QueueScenarioTest, WhoWaitedAloneHoldsOnlyIfItsKeyStands) {
   Stage stage;
   Claimer holder(stage, "aa", seconds(4));

@@ -171,6 +171,7 @@ class QueueMachine {
   bool TakeSlots(const std::optional<KeyValue>& slots);
   void SawMember(Older& older, const KeyValue& member, BootTime received);
   bool SawMarker(Older& older, const KeyValue& marker, BootTime received);
+  void HeardOf(const MarkerValue& marker);
   // `last`: what it said last, if that is known.
   void SawMemberGone(Older& older, BootTime counted_from, const std::optional<KeyValue>& last);
   void TakeForeign(const std::vector<KeyValue>& members);

@@ -19,6 +19,8 @@ constexpr milliseconds kMarkerIsHeardOf(5);
 void QueueMachine::TakeScan(const ScanReply& scan, Moment received) {
   scan_needed_ = look_needed_ = false;
   look_at_ = received.boot + LookEvery();
+  // Also if the own member is gone: the others' may be deleted before they are read again.
+  for (const KeyValue& marker : scan.markers) HeardOf(DecodeMarker(marker).value_or(MarkerValue{}));
   if (!TakeOwnMember(scan.own_member) || !TakeSlots(scan.slots)) return;
   std::vector<Older> found;
   for (const KeyValue& marker : scan.markers) {
@@ -69,6 +71,7 @@ void QueueMachine::TakeUnmarked(const std::vector<KeyValue>& members, std::vecto
 void QueueMachine::TakeLook(const LookReply& look, Moment received) {
   look_needed_ = false;
   look_at_ = received.boot + LookEvery();
+  if (look.marker) HeardOf(DecodeMarker(*look.marker).value_or(MarkerValue{}));
   if (!TakeOwnMember(look.own_member) || !TakeSlots(look.slots)) return;
   Older* older = YoungestAlive();
   if (older == nullptr) return;
@@ -130,11 +133,15 @@ bool QueueMachine::SawMarker(Older& older, const KeyValue& marker, BootTime rece
   }
   older.marker = std::move(*decoded);
   older.marker_known = true;
-  seen_kill_ = std::max({seen_kill_, older.marker.kill, older.marker.owed});
+  HeardOf(older.marker);
   older.marker_mod = marker.mod_revision;
   older.marker_read = received;
   older.created = marker.create_revision;
   return true;
+}
+
+void QueueMachine::HeardOf(const MarkerValue& marker) {
+  seen_kill_ = std::max({seen_kill_, marker.kill, marker.owed});
 }
 
 void QueueMachine::SawMemberGone(Older& older, BootTime counted_from,
@@ -181,10 +188,7 @@ void QueueMachine::OnMarkerEvent(Older& older, const WatchEvent& event, BootTime
     SawMarker(older, event.now, received);
     return;
   }
-  if (event.previous) {
-    const auto last = DecodeMarker(*event.previous).value_or(MarkerValue{});
-    seen_kill_ = std::max({seen_kill_, last.kill, last.owed});
-  }
+  if (event.previous) HeardOf(DecodeMarker(*event.previous).value_or(MarkerValue{}));
   // Only all markers together tell what that means, and whether the own claim still stands.
   scan_needed_ = true;
 }
