@@ -1,8 +1,11 @@
 #include "src/etcd/client/client.h"
 
+#include <fmt/format.h>
 #include <grpc/support/log.h>
 
+#include <cstdio>
 #include <cstdlib>
+#include <string_view>
 #include <utility>
 
 #include "src/etcd/client/caller.h"
@@ -180,7 +183,12 @@ std::unique_ptr<Client> MakeClient(const ClientOptions& options) {
 }
 
 void SilenceTransport() {
-  if (std::getenv("GRPC_VERBOSITY") == nullptr) gpr_set_log_function([](gpr_log_func_args*) {});
+  if (std::getenv("GRPC_VERBOSITY") != nullptr) return;
+  gpr_set_log_function([](gpr_log_func_args* args) {
+    // With this it ends the program.
+    if (!std::string_view(args->message).starts_with("assertion failed")) return;
+    fmt::print(stderr, "gRPC: {}:{}: {}\n", args->file, args->line, args->message);
+  });
 }
 
 }  // namespace monopod::etcd

@@ -34,8 +34,9 @@ class Client : public Api, public ClusterApi {};
 // Contacts nobody yet. Call it after the last fork.
 std::unique_ptr<Client> MakeClient(const ClientOptions& options);
 
-// Keeps gRPC from writing to stderr what is in the errors anyway, unless GRPC_VERBOSITY is set. For
-// programs that own the process, before the first client is made.
+// Keeps gRPC from writing to stderr what is in the errors anyway, unless GRPC_VERBOSITY is set: all
+// but what it ends the program with. For programs that own the process, before the first client is
+// made.
 void SilenceTransport();
 
 }  // namespace monopod::etcd

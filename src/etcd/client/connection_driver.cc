@@ -1,5 +1,6 @@
 #include "src/etcd/client/connection_driver.h"
 
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -12,6 +13,9 @@ struct ConnectionDriver::State {
 
   // Waits for the next change of the connection; takes `driven` along, as the tag.
   void Await(grpc::Channel& channel, std::unique_ptr<Driven> driven) {
+    const std::lock_guard lock(mutex);
+    // gRPC ends the program if somebody waits by a queue that was shut down.
+    if (is_over) return;
     channel.NotifyOnStateChange(channel.GetState(/*try_to_connect=*/false),
                                 gpr_inf_future(GPR_CLOCK_MONOTONIC), &queue, driven.release());
   }
@@ -24,6 +28,14 @@ struct ConnectionDriver::State {
     }
   }
 
+  void End() {
+    const std::lock_guard lock(mutex);
+    is_over = true;
+    queue.Shutdown();
+  }
+
+  std::mutex mutex;
+  bool is_over = false;
   grpc::CompletionQueue queue;
   std::thread thread{[this] { Run(); }};
 };
@@ -31,7 +43,7 @@ struct ConnectionDriver::State {
 ConnectionDriver::ConnectionDriver() : state_(std::make_unique<State>()) {}
 
 ConnectionDriver::~ConnectionDriver() {
-  state_->queue.Shutdown();
+  state_->End();
   state_->thread.join();
 }
 

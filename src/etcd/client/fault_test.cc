@@ -5,6 +5,7 @@
 #include <chrono>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "tests/support/etcd_client.h"
 #include "tests/support/etcd_server.h"
@@ -45,6 +46,22 @@ TEST(FaultTest, DeadPortIsUnavailableAtOnce) {
   EXPECT_EQ(put.error().code, ErrorCode::kUnavailable);
   EXPECT_THAT(put.error().message, AllOf(HasSubstr(endpoint), HasSubstr("Connection refused")));
   EXPECT_EQ(client->KeepAlive(1, Soon()).error().code, ErrorCode::kUnavailable);
+}
+
+// `monopod resize` once died of an assertion of gRPC, on a busy machine: its connection changed
+// while the client ended, and the thread that drives it waited for the next change by a queue that
+// had been shut down in between.
+TEST(FaultTest, AClientMayEndWhileItsConnectionChanges) {
+  EtcdServer server;
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&server] {
+      for (int round = 0; round < 200; ++round) {
+        const auto client = ClientOf({server.endpoint()});
+        (void)Read(*client, "a", In(round % 4 * 1ms));
+      }
+    });
+  }
 }
 
 TEST(FaultTest, UnknownHostIsUnavailable) {
