@@ -15,14 +15,10 @@
 #include "fuzz/pieces.h"
 #include "src/kube/kube_store.h"
 
-using monopod::BootClock;
-using monopod::BootTime;
-using monopod::Error;
-using monopod::ErrorCode;
-using monopod::Result;
+namespace monopod::kube {
+
 using monopod::fuzz::Check;
 using monopod::protocol::Record;
-using namespace monopod::kube;
 
 namespace {
 
@@ -31,8 +27,9 @@ class ScriptedApi : public Api {
   explicit ScriptedApi(std::string_view text) {
     monopod::fuzz::ForEachPiece(text, "\n%\n", [&](std::string_view answer) {
       Response response{.status = 200, .body = {}, .retry_after = {}};
-      const char* const end = answer.data() + answer.size();
-      const auto parsed = std::from_chars(answer.data(), end, response.status);
+      const std::string copy(answer);
+      const char* const end = copy.data() + copy.size();
+      const auto parsed = std::from_chars(copy.data(), end, response.status);
       response.body.assign(parsed.ptr, end);
       answers_.push_back(std::move(response));
     });
@@ -87,3 +84,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Use(store, BootClock::now() + std::chrono::hours(1));
   return 0;
 }
+
+}  // namespace monopod::kube

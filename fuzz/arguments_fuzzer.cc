@@ -15,10 +15,9 @@
 #include "src/cli/context.h"
 #include "src/lock/store_url.h"
 
-using monopod::ErrorCode;
-using monopod::Result;
+namespace monopod::cli {
+
 using monopod::fuzz::Check;
-using namespace monopod::cli;
 
 namespace {
 
@@ -64,3 +63,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   CheckRefusal(monopod::lock::ParseStoreUrl(context.store));
   return 0;
 }
+
+}  // namespace monopod::cli

@@ -13,10 +13,9 @@
 #include "src/etcd/lock_picture.h"
 #include "src/etcd/lock_values.h"
 
-using monopod::BootTime;
-using monopod::Result;
+namespace monopod::etcd {
+
 using monopod::fuzz::Check;
-using namespace monopod::etcd;
 
 namespace {
 
@@ -108,3 +107,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   return 0;
 }
+
+}  // namespace monopod::etcd

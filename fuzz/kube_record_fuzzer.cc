@@ -12,9 +12,9 @@
 #include "src/kube/lease_record.h"
 #include "src/kube/record_codec.h"
 
-using monopod::ErrorCode;
+namespace monopod::kube {
+
 using monopod::fuzz::Check;
-using namespace monopod::kube;
 
 namespace {
 
@@ -64,3 +64,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   CheckCodec(ConfigMapCodec(), *object);
   return 0;
 }
+
+}  // namespace monopod::kube

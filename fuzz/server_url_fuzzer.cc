@@ -11,9 +11,9 @@
 #include "src/kube/client/proxy.h"
 #include "src/kube/client/url.h"
 
-using monopod::ErrorCode;
+namespace monopod::kube {
+
 using monopod::fuzz::Check;
-using namespace monopod::kube;
 
 namespace {
 
@@ -73,3 +73,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto bytes = DecodeBase64(text)) Check(DecodeBase64(EncodeBase64(*bytes)) == bytes);
   return 0;
 }
+
+}  // namespace monopod::kube

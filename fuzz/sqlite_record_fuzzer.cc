@@ -20,10 +20,9 @@
 #include "src/store/sqlite_record.h"
 #include "src/store/sqlite_schema.h"
 
-using monopod::ErrorCode;
-using monopod::Result;
+namespace monopod::store {
+
 using monopod::fuzz::Check;
-using namespace monopod::store;
 
 namespace {
 
@@ -131,3 +130,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (read->row.version != 0) CheckWrittenBack(database.connection(), read->row);
   return 0;
 }
+
+}  // namespace monopod::store

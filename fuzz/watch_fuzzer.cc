@@ -23,12 +23,9 @@
 #include "src/kube/lock_watch.h"
 #include "src/kube/record_codec.h"
 
-using monopod::BootClock;
-using monopod::BootTime;
-using monopod::ErrorCode;
-using monopod::Result;
+namespace monopod::kube {
+
 using monopod::fuzz::Check;
-using namespace monopod::kube;
 
 namespace {
 
@@ -200,3 +197,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Watch(std::move(lines));
   return 0;
 }
+
+}  // namespace monopod::kube
